@@ -1,0 +1,1 @@
+"""Investor accounts over REST: a login sees those of its investors, staff and services all."""

@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """Investor Account Service: investors, their accounts at institutions, credentials, observed balances."""
+
+    name = "accounts"
+    verbose_name = "Investor accounts"
+    default_auto_field = "django.db.models.BigAutoField"

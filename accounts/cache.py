@@ -1,0 +1,67 @@
+"""Balances for display, in Redis or Valkey. No decision reads them; losing them all loses nothing.
+
+Moving money invalidates an account's entry after the commit. A reader that asked the institution before that must
+not write its older answer afterwards: it takes a ticket first, and an invalidation makes the ticket worthless.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.cache import cache
+
+TTL = 60  # seconds
+_GENERATION_TTL = 24 * 3600
+
+logger = logging.getLogger(__name__)
+
+
+def _balance_key(account_id: uuid.UUID) -> str:
+    return f"balance:{account_id}"
+
+
+def _generation_key(account_id: uuid.UUID) -> str:
+    return f"balance-generation:{account_id}"
+
+
+def read(account_id: uuid.UUID) -> dict[str, Any] | None:
+    try:
+        kept = cache.get_many([_balance_key(account_id), _generation_key(account_id)])
+    except Exception as error:  # noqa: BLE001  a cache that is down is a cache miss
+        logger.warning("balance cache does not answer: %s", error)
+        return None
+    found = kept.get(_balance_key(account_id))
+    if not found or found["generation"] != kept.get(_generation_key(account_id), 0):
+        return None
+    return found["balance"]
+
+
+def ticket(account_id: uuid.UUID) -> int | None:
+    """The account's generation now; `None` when the cache does not answer."""
+    try:
+        return cache.get(_generation_key(account_id), 0)
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def write(account_id: uuid.UUID, balance: dict[str, Any], *, ticket: int | None) -> None:
+    if ticket is None:
+        return
+    try:
+        cache.set(_balance_key(account_id), {"balance": balance, "generation": ticket}, TTL)
+    except Exception as error:  # noqa: BLE001
+        logger.warning("balance cache does not answer: %s", error)
+
+
+def invalidate(account_ids: Iterable[uuid.UUID]) -> None:
+    """Called after the commit that moved money."""
+    try:
+        for account_id in account_ids:
+            key = _generation_key(account_id)
+            cache.add(key, 0, _GENERATION_TTL)
+            cache.incr(key)
+    except Exception as error:  # noqa: BLE001
+        logger.warning("balance cache does not answer: %s", error)

@@ -1,0 +1,70 @@
+"""What a transfer does to an investor account's counters, aggregated per account and batch."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import F
+
+from accounts.models import InvestorAccount
+from bridge.kernel import bulk
+from bridge.kernel.transactions import require_atomic
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Changes of one account's counters, in minor units, and how many transfers took a place in its order."""
+
+    account_id: uuid.UUID
+    held: int = 0
+    begun: int = 0
+    acknowledged: int = 0
+    numbered: int = 0
+
+
+def taken(account_id: uuid.UUID, amount: int) -> Movement:
+    """A hold is taken: the amount is set aside for a transfer."""
+    return Movement(account_id, held=amount)
+
+
+def released(account_id: uuid.UUID, amount: int) -> Movement:
+    """The transfer will not withdraw after all."""
+    return Movement(account_id, held=-amount)
+
+
+def begun(account_id: uuid.UUID, amount: int) -> Movement:
+    """The hold is consumed: from now on the institution may act on the withdrawal."""
+    return Movement(account_id, held=-amount, begun=amount)
+
+
+def acknowledged(account_id: uuid.UUID, amount: int) -> Movement:
+    """Balances fetched from now on are net of this withdrawal."""
+    return Movement(account_id, acknowledged=amount)
+
+
+def undone(account_id: uuid.UUID, amount: int, *, was_acknowledged: bool) -> Movement:
+    """The withdrawal was rejected or never received.
+
+    Where it had been acknowledged, both totals fall: an observation from in between counted it as gone, and by the
+    difference of the totals gets it back.
+    """
+    return Movement(account_id, begun=-amount, acknowledged=-amount if was_acknowledged else 0)
+
+
+def apply(movements: Iterable[Movement]) -> None:
+    """Apply to rows that the caller has locked; one UPDATE with F-expressions for all of them."""
+    require_atomic()
+    rows = list(movements)
+    if not rows:
+        return
+    held = bulk.total((row.account_id, row.held) for row in rows)
+    InvestorAccount.objects.filter(pk__in=list(held)).update(
+        held=F("held") + bulk.ByKey("id", held),
+        withdrawals_begun=F("withdrawals_begun")
+        + bulk.ByKey("id", bulk.total((row.account_id, row.begun) for row in rows)),
+        withdrawals_acknowledged=F("withdrawals_acknowledged")
+        + bulk.ByKey("id", bulk.total((row.account_id, row.acknowledged) for row in rows)),
+        last_seq=F("last_seq") + bulk.ByKey("id", bulk.total((row.account_id, row.numbered) for row in rows)),
+    )

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from bridge.kernel.invariants import Invariant, register as register_invariants
+
+ZERO_SUM = """
+    SELECT p.id AS posting, p.row, a.currency, coalesce(sum(e.amount), 0) AS total
+    FROM ledger_posting AS p
+    LEFT JOIN ledger_entry AS e ON e.posting_id = p.id
+    LEFT JOIN ledger_ledgeraccount AS a ON a.id = e.account_id
+    GROUP BY p.id, p.row, a.currency
+    HAVING coalesce(sum(e.amount), 0) <> 0 OR count(e.id) = 0
+"""
+
+RUNNING_BALANCE = """
+    SELECT a.id AS account, a.owner_id, a.kind, a.currency, a.balance, coalesce(s.total, 0) AS entries
+    FROM ledger_ledgeraccount AS a
+    LEFT JOIN (SELECT account_id, sum(amount) AS total FROM ledger_entry GROUP BY account_id) AS s
+        ON s.account_id = a.id
+    WHERE a.balance <> coalesce(s.total, 0)
+"""
+
+NOT_NEGATIVE = """
+    SELECT id AS account, owner_id, kind, currency, balance FROM ledger_ledgeraccount
+    WHERE balance < 0 AND kind NOT IN ('cash', 'fees', 'outside', 'firm_advance')
+"""
+
+TAGGED = """
+    SELECT e.id AS entry, a.kind, e.amount FROM ledger_entry AS e JOIN ledger_ledgeraccount AS a ON a.id = e.account_id
+    WHERE e.transfer_id IS NULL AND a.kind NOT IN ('suspense', 'outside', 'fees', 'firm_advance')
+"""
+
+
+def register() -> None:
+    register_invariants(
+        Invariant("I1", "Every posting has entries, which sum to zero per currency.", ZERO_SUM),
+        Invariant("I2", "Every balance equals the sum of its entries.", RUNNING_BALANCE),
+        Invariant("I9", "No account is below zero except cash, fees, outside and firm_advance.", NOT_NEGATIVE),
+        Invariant("I9 tags", "Every entry carries its transfer, except what concerns no transfer.", TAGGED),
+    )

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from bridge.kernel import crypto, ids
+from bridge.kernel.guards import append_only
+
+
+class Investor(models.Model):
+    """A natural person or an entity that invests. `user` is the login that acts for it, if it has one."""
+
+    class Kind(models.TextChoices):
+        NATURAL_PERSON = "natural_person", "natural person"
+        ENTITY = "entity", "entity"
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "active"
+        CLOSED = "closed", "closed"
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    legal_name = models.CharField(max_length=200)
+    email = models.EmailField(blank=True)
+    country = models.CharField(max_length=2, default="US", help_text="ISO 3166-1 alpha-2")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="investors"
+    )
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["legal_name"]
+
+    def __str__(self) -> str:
+        return self.legal_name
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("investor", self.id)
+
+
+class InvestorAccount(models.Model):
+    """An investor's account at an institution.
+
+    `held` is set aside for transfers not yet withdrawn. `withdrawals_begun` and `withdrawals_acknowledged` are
+    running totals of what we asked the institution for and of what it told us it had accepted: their difference,
+    taken with the second one as it was when a balance was fetched, is what that balance cannot know yet.
+    All three in minor units of `currency`.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open", "open"
+        CLOSED = "closed", "closed"
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    investor = models.ForeignKey(Investor, on_delete=models.PROTECT, related_name="accounts")
+    institution = models.CharField(max_length=40)
+    name = models.CharField(max_length=120)
+    currency = models.CharField(max_length=3)
+    routing_number = models.CharField(max_length=34, blank=True)
+    number_sealed = models.TextField(editable=False)
+    number_last4 = models.CharField(max_length=4, editable=False)
+    number_index = models.CharField(max_length=64, editable=False)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    held = models.BigIntegerField(default=0, editable=False)
+    withdrawals_begun = models.BigIntegerField(default=0, editable=False)
+    withdrawals_acknowledged = models.BigIntegerField(default=0, editable=False)
+    last_seq = models.PositiveBigIntegerField(default=0, editable=False)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["institution", "number_index"], name="account_number_once"),
+            models.CheckConstraint(condition=Q(held__gte=0), name="account_held_not_negative"),
+            models.CheckConstraint(
+                condition=Q(withdrawals_acknowledged__gte=0)
+                & Q(withdrawals_begun__gte=F("withdrawals_acknowledged")),
+                name="account_acknowledged_within_begun",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ···{self.number_last4}"
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("account", self.id)
+
+    def set_number(self, number: str) -> None:
+        self.number_sealed = crypto.seal(number, table="investor_account", column="number", row=self.id)
+        self.number_last4 = crypto.last_four(number)
+        self.number_index = crypto.blind_index(number)
+
+    def reveal_number(self) -> str:
+        """For the institution's adapter only; people see the last four."""
+        return crypto.unseal(self.number_sealed, table="investor_account", column="number", row=self.id)
+
+
+class Credential(models.Model):
+    """A secret that an institution gave us, sealed. Shown to nobody; the newest one that is not revoked is used."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    institution = models.CharField(max_length=40)
+    name = models.CharField(max_length=40, help_text="api_key, secret, callback_secret …")
+    sealed = models.TextField(editable=False)
+    hint = models.CharField(max_length=4, editable=False)
+    created_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["institution", "name", "-created_at"]
+        indexes: ClassVar = [models.Index(fields=["institution", "name"], name="credential_lookup")]
+
+    def __str__(self) -> str:
+        return f"{self.institution} {self.name} ···{self.hint}"
+
+    def set_secret(self, secret: str) -> None:
+        self.sealed = crypto.seal(secret, table="credential", column="secret", row=self.id)
+        self.hint = crypto.last_four(secret)
+
+    def reveal(self) -> str:
+        return crypto.unseal(self.sealed, table="credential", column="secret", row=self.id)
+
+
+class BalanceObservation(models.Model):
+    """What an institution said an account holds, in minor units, as fetched at `fetched_at`.
+
+    `acknowledged_before` is the account's running total of acknowledged withdrawals just before we asked.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    account = models.ForeignKey(InvestorAccount, on_delete=models.PROTECT, related_name="observations", db_index=False)
+    available = models.BigIntegerField()
+    current = models.BigIntegerField()
+    acknowledged_before = models.BigIntegerField()
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["account", "-id"], name="observation_newest")]
+        triggers: ClassVar = [append_only()]
+
+    def __str__(self) -> str:
+        return f"{self.available} at {self.fetched_at:%Y-%m-%d %H:%M:%S}"

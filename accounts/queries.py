@@ -1,0 +1,76 @@
+"""What is known about investors' accounts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from accounts import cache
+from accounts.models import BalanceObservation, Investor, InvestorAccount
+from bridge.kernel.errors import NotFound
+
+
+def newest_observations(account_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, BalanceObservation]:
+    """The newest observation of each account that has one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT o.id FROM unnest(%s::uuid[]) AS a(id) CROSS JOIN LATERAL ("
+            "SELECT id FROM accounts_balanceobservation WHERE account_id = a.id ORDER BY id DESC LIMIT 1) AS o",
+            [list(account_ids)],
+        )
+        numbers = [row[0] for row in cursor.fetchall()]
+    return {found.account_id: found for found in BalanceObservation.objects.filter(pk__in=numbers)}
+
+
+def available(account: InvestorAccount, observation: BalanceObservation) -> int:
+    """What a new transfer may use, in minor units: the institution's figure, less holds, less withdrawals that it
+    had not acknowledged to us before that figure was fetched. May be negative."""
+    unseen = account.withdrawals_begun - observation.acknowledged_before
+    return observation.available - account.held - unseen
+
+
+def investors_of(user: Any) -> QuerySet[Investor]:
+    """The investors for whom this login acts."""
+    return Investor.objects.filter(user=user)
+
+
+def accounts_of(user: Any) -> QuerySet[InvestorAccount]:
+    return InvestorAccount.objects.filter(investor__user=user).select_related("investor")
+
+
+def display_balance(account: InvestorAccount) -> dict[str, Any]:
+    """A balance to look at, never to decide by: from the cache while nothing moved, else asked of the institution.
+
+    Amounts in minor units. `observed`: what the institution said. `as_of`: when we asked. `source`: `cache` or
+    `institution`. Raises `BalanceUnknown` where the institution does not answer and never did.
+    """
+    from accounts.observing import observe  # noqa: PLC0415  asks gateways, which queries otherwise never do
+
+    kept = cache.read(account.id)
+    if kept is not None:
+        return {**kept, "source": "cache"}
+    ticket = cache.ticket(account.id)
+    seen = observe(account_ids=[account.id]).get(account.id) or newest_observations([account.id]).get(account.id)
+    if seen is None:
+        raise BalanceUnknown(institution=account.institution)
+    fresh = InvestorAccount.objects.get(pk=account.id)
+    answer = {
+        "available": available(fresh, seen),
+        "held": fresh.held,
+        "observed": seen.available,
+        "currency": fresh.currency,
+        "as_of": seen.fetched_at.isoformat(),
+    }
+    cache.write(account.id, answer, ticket=ticket)
+    return {**answer, "source": "institution"}
+
+
+class BalanceUnknown(NotFound):
+    code = "balance_unknown"
+    status = 503
+    title = "Balance not known"
+    message = "{institution} does not answer, and no earlier balance is known. Try again in a minute."

@@ -1,0 +1,262 @@
+"""Actions: a confirmation page that carries `id:version`, then one call of one service, then what became of each.
+
+Services open their own durable transaction, so these are views of their own and never a part of an admin form.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from bridge.console.base import ConsoleAdmin, actor_of
+from bridge.kernel.errors import BridgeError
+from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
+
+MOST = 200  # of a list; more than that nobody reads before confirming
+Run = Callable[[Sequence[Change], Actor, dict[str, Any]], Sequence[Result]]
+
+
+class ReasonForm(forms.Form):
+    """Why. Kept with the event for ever."""
+
+    reason = forms.CharField(
+        max_length=300,
+        required=False,
+        strip=True,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2, "maxlength": 300}),
+        help_text="Kept in the event log. The investor may be told.",
+    )
+
+    def __init__(self, *args: Any, required: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = required
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing that people may do to rows of one model."""
+
+    name: str  # in the address: `cancel`
+    label: str  # on the button: `Cancel`
+    done: str  # afterwards: `cancelled`
+    question: str  # what confirming will do, in plain words
+    run: Run
+    fits: Callable[[Any], bool]  # whether this row can be asked it now; the service decides again
+    roles: frozenset[Role]
+    icon: str = "bolt"
+    danger: bool = False
+    needs_reason: bool = False
+    form: type[forms.Form] | None = None
+    several: bool = True  # also from the list
+    initial: Callable[[Any], dict[str, Any]] = lambda row: {}  # noqa: ARG005
+
+    def bound_form(self, row: Any, data: Any = None) -> forms.Form:
+        form = self.form
+        if form is None:
+            return ReasonForm(data, required=self.needs_reason)
+        return form(data, initial=self.initial(row))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One row of the page that says what became of each."""
+
+    text: str
+    url: str
+    good: bool
+    message: str
+
+
+class ActingAdmin(ConsoleAdmin):
+    """A page with verbs. `verbs` are offered by state and role, on the page and in the list."""
+
+    verbs: tuple[Verb, ...] = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        label = f"{self.opts.app_label}_{self.opts.model_name}"
+        own = path(
+            "act/<slug:verb>/",
+            self.admin_site.admin_view(transaction.non_atomic_requests(self.act_view)),
+            name=f"{label}_act",
+        )
+        return [own, *super().get_urls()]
+
+    def verb_rows(self) -> QuerySet:
+        """Rows as a confirmation shows them."""
+        return self.model._default_manager.all()
+
+    def describe(self, row: Any) -> Sequence[object]:
+        """Cells that tell which row it is; the first one is its name."""
+        return (str(row),)
+
+    def verbs_for(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
+        """The buttons of one row's page, for this person."""
+        url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_act", args=["verb"])
+        return [
+            {
+                "name": verb.name,
+                "label": verb.label,
+                "icon": verb.icon,
+                "danger": verb.danger,
+                "url": f"{url.removesuffix('verb/')}{verb.name}/?item={row.pk}:{row.version}",
+            }
+            for verb in self.verbs
+            if verb.fits(row) and actor_of(request, among=verb.roles) is not None
+        ]
+
+    def page_context(self, request: HttpRequest, row: Model) -> dict[str, Any]:
+        return {**super().page_context(request, row), "verbs": self.verbs_for(request, row)}
+
+    # --- from the list
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        for verb in self.verbs:
+            if verb.several and actor_of(request, among=verb.roles) is not None:
+                actions[verb.name] = (_list_action(verb), verb.name, f"{verb.label} …")
+        return actions
+
+    # --- the confirmation and the deed
+
+    def act_view(self, request: HttpRequest, verb: str) -> HttpResponse:
+        found = next((known for known in self.verbs if known.name == verb), None)
+        if found is None or not self.has_view_permission(request):
+            raise PermissionDenied
+        actor = actor_of(request, among=found.roles)
+        if actor is None:
+            raise PermissionDenied
+        items = _items(request.POST if request.method == "POST" else request.GET)
+        if not items:
+            messages.warning(request, "Choose at least one first.")
+            return HttpResponseRedirect(self._list_url())
+        rows = {row.pk: row for row in self.verb_rows().filter(pk__in=[pk for pk, _ in items])}
+        first = rows.get(items[0][0])
+        if first is None:
+            messages.error(request, "This is not there, or not yours to see.")
+            return HttpResponseRedirect(self._list_url())
+        form = found.bound_form(first, request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            return self._carry_out(request, found, actor, items, rows, form.cleaned_data)
+        return self.confirm(request, found, items, rows, form)
+
+    def confirm(
+        self,
+        request: HttpRequest,
+        verb: Verb,
+        items: Sequence[tuple[uuid.UUID, int]],
+        rows: dict[uuid.UUID, Any],
+        form: forms.Form,
+    ) -> HttpResponse:
+        """What will happen to what, as it is now. The version that the person will have seen goes along."""
+        listed = []
+        for pk, version in items:
+            row = rows.get(pk)
+            if row is None:
+                continue
+            seen = version if form.is_bound else row.version
+            warning = ""
+            if not verb.fits(row):
+                warning = "not possible as it stands now; it will be refused"
+            elif version not in (-1, row.version):
+                warning = f"changed since you opened it: version {version} then, {row.version} now"
+            listed.append(
+                {"item": f"{pk}:{seen}", "cells": self.describe(row), "version": row.version, "warning": warning}
+            )
+        one = rows[items[0][0]] if len(items) == 1 else None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{verb.label}: {one}" if one else f"{verb.label} {len(listed)} {self.opts.verbose_name_plural}",
+            "opts": self.opts,
+            "verb": verb,
+            "listed": listed,
+            "form": form,
+            "action": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_act", args=[verb.name]),
+            "back": self._page_url(one) if one else self._list_url(),
+        }
+        return TemplateResponse(request, "console/confirm.html", context)
+
+    def _carry_out(
+        self,
+        request: HttpRequest,
+        verb: Verb,
+        actor: Actor,
+        items: Sequence[tuple[uuid.UUID, int]],
+        rows: dict[uuid.UUID, Any],
+        data: dict[str, Any],
+    ) -> HttpResponse:
+        reason = str(data.get("reason", ""))
+        changes = [Change(id=pk, expected_version=version, reason=reason) for pk, version in items]
+        try:
+            results: Sequence[Result] = verb.run(changes, actor, data)
+        except BridgeError as error:
+            results = [Refused(change.id, error) for change in changes]
+        outcomes = [
+            self._outcome(verb, change, result, rows.get(change.id))
+            for change, result in zip(changes, results, strict=True)
+        ]
+        if len(outcomes) == 1:
+            (outcome,) = outcomes
+            say = messages.success if outcome.good else messages.error
+            say(request, outcome.message)
+            return HttpResponseRedirect(outcome.url)
+        good = sum(outcome.good for outcome in outcomes)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{verb.label}: {good} of {len(outcomes)} {verb.done}",
+            "opts": self.opts,
+            "outcomes": outcomes,
+            "back": self._list_url(),
+        }
+        return TemplateResponse(request, "console/outcomes.html", context)
+
+    def _outcome(self, verb: Verb, change: Change, result: Result, row: Any) -> Outcome:
+        url = self._page_url(row) if row is not None else self._list_url()
+        text = str(self.describe(row)[0]) if row is not None else str(change.id)
+        if isinstance(result, Done):
+            state = f" It is now {result.state.replace('_', ' ')}." if result.state else ""
+            return Outcome(text, url, True, f"{verb.done.capitalize()}.{state}")
+        return Outcome(text, url, False, f"{result.error.title}. {result.error.detail} Nothing was changed.")
+
+    def _list_url(self) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+    def _page_url(self, row: Any) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+
+
+def _list_action(verb: Verb) -> Callable[[ActingAdmin, HttpRequest, QuerySet], HttpResponse | None]:
+    def action(page: ActingAdmin, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        items = list(queryset.values_list("pk", "version")[: MOST + 1])
+        if not items:
+            return None
+        if len(items) > MOST:
+            messages.error(request, f"Choose at most {MOST} at a time.")
+            return None
+        rows = {row.pk: row for row in page.verb_rows().filter(pk__in=[pk for pk, _ in items])}
+        return page.confirm(request, verb, items, rows, verb.bound_form(rows[items[0][0]]))
+
+    return action
+
+
+def _items(data: Any) -> list[tuple[uuid.UUID, int]]:
+    """`id:version` pairs, without repetition; what is malformed is left out."""
+    found: dict[uuid.UUID, int] = {}
+    for text in data.getlist("item")[:MOST]:
+        pk, _, version = text.partition(":")
+        try:
+            found[uuid.UUID(pk)] = int(version)
+        except ValueError:
+            continue
+    return list(found.items())

@@ -1,0 +1,91 @@
+"""Forms for what people edit: optimistic, field by field, and in the event log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model
+from django.http import HttpRequest
+
+from bridge.console.base import ConsoleAdmin, actor_of
+from bridge.events import services as events
+from bridge.kernel import clock
+from bridge.kernel.results import Actor
+
+
+class VersionedForm(forms.ModelForm):
+    """Carries the version that the person saw. Another one in the database: nothing is changed."""
+
+    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and not self.instance._state.adding:
+            self.fields["seen_version"].initial = self.instance.version
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if self.instance._state.adding:
+            return cleaned
+        # The form's transaction holds this lock until the row is saved.
+        model = type(self.instance)
+        actual = (
+            model._default_manager.select_for_update(no_key=True)
+            .filter(pk=self.instance.pk)
+            .values_list("version", flat=True)
+            .first()
+        )
+        seen = self.cleaned_data.get("seen_version")
+        if seen != actual:
+            raise ValidationError(
+                "Somebody changed this in the meantime: you saw version %(seen)s, it is now %(actual)s. "
+                "Nothing was changed. Open the page again and decide anew.",
+                code="stale_version",
+                params={"seen": seen, "actual": actual},
+            )
+        return cleaned
+
+
+class VersionedAdmin(ConsoleAdmin):
+    """Fields that people edit. A change saves only those fields, raises the version and writes an event."""
+
+    form = VersionedForm
+    event_subject = ""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> list | tuple:
+        fieldsets = list(super().get_fieldsets(request, obj))
+        if obj is not None and self.has_change_permission(request, obj):
+            name, options = fieldsets[0]
+            fields = [field for field in options["fields"] if field != "seen_version"]
+            fieldsets[0] = (name, {**options, "fields": [*fields, "seen_version"]})
+        return fieldsets
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_change_permission(request, obj) and actor_of(request) is not None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and actor_of(request) is not None
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        actor = actor_of(request)
+        if actor is None:
+            raise PermissionDenied
+        if not change:
+            self.open_row(request, obj, form, actor)
+            return
+        changed = [name for name in form.changed_data if name not in ("seen_version", "version")]
+        if not changed:
+            return
+        obj.version = form.cleaned_data["seen_version"] + 1
+        obj.save(update_fields=[*changed, "version"])
+        data = {"fields": sorted(changed)}
+        fact = events.Fact(
+            self.event_subject, obj.pk, f"{self.event_subject}.edited", obj.status, obj.version, data=data
+        )
+        events.append(facts=[fact], actor=actor, at=clock.now())
+
+    def open_row(self, request: HttpRequest, obj: Any, form: Any, actor: Actor) -> None:
+        """Add a row through the app's service, and take its key over."""
+        raise PermissionDenied

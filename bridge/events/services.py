@@ -1,0 +1,132 @@
+"""Writing to the log: facts in bulk, seals once a minute."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from bridge.events import chain
+from bridge.events.models import Epoch, Event, Seal
+from bridge.events.queries import SETTLED_EVENTS, position
+from bridge.kernel import bulk, ids
+from bridge.kernel.results import Actor
+from bridge.kernel.transactions import require_atomic, unit_of_work
+
+SEAL_LOCK = 0x627269646765  # one sealer at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that became true of a subject. `data` holds JSON values; amounts in minor units."""
+
+    subject_type: str
+    subject_id: uuid.UUID
+    type: str
+    state: str = ""
+    version: int = 0
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def append(*, facts: Sequence[Fact], actor: Actor, at: datetime) -> list[Event]:
+    """Write all facts with one INSERT, each chained to the last event of its subject, and return them in order.
+
+    Needs a transaction and the lock of every subject that exists: two writers of one subject would collide on its
+    next `seq` (`IntegrityError`).
+    """
+    require_atomic()
+    if not facts:
+        return []
+    heads = _heads(facts)
+    epoch = current_epoch()
+    who = actor.as_json()
+    events = []
+    for fact in facts:
+        subject = (fact.subject_type, fact.subject_id)
+        seq, prev_hash = heads.get(subject, (0, chain.GENESIS))
+        data = json.loads(bulk.dumps(fact.data))
+        event = Event(
+            id=ids.new_id(),
+            epoch=epoch,
+            subject_type=fact.subject_type,
+            subject_id=fact.subject_id,
+            seq=seq + 1,
+            type=fact.type,
+            state=fact.state,
+            version=fact.version,
+            actor=who,
+            data=data,
+            at=at,
+            prev_hash=prev_hash,
+        )
+        event.hash = chain.hash_of(event)
+        heads[subject] = (event.seq, event.hash)
+        events.append(event)
+    bulk.insert(Event, events)
+    return events
+
+
+def _heads(facts: Sequence[Fact]) -> dict[tuple[str, uuid.UUID], tuple[int, bytes]]:
+    by_type: dict[str, set[uuid.UUID]] = {}
+    for fact in facts:
+        by_type.setdefault(fact.subject_type, set()).add(fact.subject_id)
+    heads: dict[tuple[str, uuid.UUID], tuple[int, bytes]] = {}
+    with connection.cursor() as cursor:
+        for subject_type, subjects in by_type.items():
+            cursor.execute(
+                "SELECT s.id, e.seq, e.hash FROM unnest(%s::uuid[]) AS s(id) CROSS JOIN LATERAL ("
+                "SELECT seq, hash FROM events_event WHERE subject_type = %s AND subject_id = s.id "
+                "ORDER BY seq DESC LIMIT 1) AS e",
+                [list(subjects), subject_type],
+            )
+            for subject_id, seq, head in cursor.fetchall():
+                heads[subject_type, subject_id] = (seq, bytes(head))
+    return heads
+
+
+def current_epoch() -> int:
+    return Epoch.objects.order_by("-number").values_list("number", flat=True).first() or 1
+
+
+def begin_epoch(*, why: str) -> int:
+    """After a restore: readers of the log must not take the new events for old ones. Returns the new number."""
+    with unit_of_work() as moment:
+        number = current_epoch() + 1
+        Epoch.objects.create(number=number, since=moment, why=why)
+    return number
+
+
+def seal() -> Seal | None:
+    """Seal every event of finished transactions that no seal covers yet; `None` where there is nothing to seal.
+
+    One sealer works at a time; another returns `None` at once.
+    """
+    with unit_of_work() as moment:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEAL_LOCK])
+            if not cursor.fetchone()[0]:
+                return None
+            last = Seal.objects.order_by("-number").first()
+            cursor.execute(SETTLED_EVENTS.format(columns="epoch, tx::text::bigint, id, hash"), position(last))
+            rows = cursor.fetchall()
+        if not rows:
+            return None
+        number = last.number + 1 if last else 1
+        prev_hash = bytes(last.hash) if last else chain.GENESIS
+        digest, count = chain.seal_hash(prev_hash=prev_hash, number=number, hashes=(bytes(row[3]) for row in rows))
+        epoch, tx, event_id, _ = rows[-1]
+        return Seal.objects.create(
+            number=number,
+            epoch=epoch,
+            tx=tx,
+            event_id=event_id,
+            count=count,
+            prev_hash=prev_hash,
+            hash=digest,
+            at=moment,
+        )

@@ -1,0 +1,55 @@
+"""The base of every view: parse, one service call, render."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from bridge.kernel import ids
+from bridge.kernel.api.authentication import BearerAuthentication
+from bridge.kernel.api.parsing import StrictJSONParser
+from bridge.kernel.api.roles import RolePermission
+from bridge.kernel.api.throttling import WindowThrottle, add_headers
+from bridge.kernel.errors import MalformedId, NotFound
+from bridge.kernel.results import Role
+
+
+class BridgeView(APIView):
+    """`allowed`: the roles per method. A view that lists none is closed."""
+
+    allowed: ClassVar[Mapping[str, Sequence[Role]]] = {}
+    http_method_names = ["get", "head", "post", "delete"]
+    authentication_classes: Sequence[type[Any]] = [BearerAuthentication]
+    permission_classes: Sequence[type[BasePermission]] = [RolePermission]
+    throttle_classes: Sequence[type[BaseThrottle]] = [WindowThrottle]
+    parser_classes: Sequence[type[BaseParser]] = [StrictJSONParser]
+    renderer_classes = [JSONRenderer]
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        add_headers(response, getattr(_plain(request), "rate_limit", None))  # type: ignore[arg-type]
+        response.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def _plain(request: Request | HttpRequest) -> HttpRequest:
+    return request._request if isinstance(request, Request) else request
+
+
+def path_id(kind: str, text: str) -> Any:
+    """The uuid in a path. What is no id names nothing: `NotFound`, like an id that nobody has."""
+    try:
+        return ids.decode(kind, text)
+    except MalformedId as error:
+        raise NotFound(what=kind) from error

@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class KernelConfig(AppConfig):
+    """What every app may use; imports none of them."""
+
+    name = "bridge.kernel"
+    label = "kernel"
+    verbose_name = "Kernel"
+    default_auto_field = "django.db.models.BigAutoField"

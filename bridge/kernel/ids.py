@@ -1,0 +1,79 @@
+"""Identifiers: uuid version 7 in the database, TypeIDs outside.
+
+A TypeID (https://github.com/jetify-com/typeid, specification 0.3) is a prefix, an underscore and the uuid in
+26 characters of Crockford's base32, in lower case. The source of new ids can be replaced (`use_source`), so that a
+simulation with the same seed makes the same ids.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from uuid_utils.compat import uuid7
+
+from bridge.kernel.errors import MalformedId
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
+_LENGTH = 26
+_MAX_FIRST = 7  # 26 × 5 bits hold 130; the first letter may use only three of its five
+
+PREFIXES = {
+    "transfer": "trf",
+    "instruction": "ins",
+    "account": "acct",
+    "fund": "fund",
+    "investor": "inv",
+    "reservation": "rsv",
+    "approval": "apr",
+    "break": "brk",
+    "event": "evt",
+    "endpoint": "whe",
+    "verification": "ver",
+    "allocation": "alo",
+    "posting": "pst",
+    "notification": "ntf",
+}
+
+_source: ContextVar[Callable[[], uuid.UUID]] = ContextVar("id_source", default=uuid7)
+
+
+def new_id() -> uuid.UUID:
+    """A fresh uuid, version 7 unless a source was injected."""
+    return _source.get()()
+
+
+@contextmanager
+def use_source(source: Callable[[], uuid.UUID]) -> Iterator[None]:
+    token = _source.set(source)
+    try:
+        yield
+    finally:
+        _source.reset(token)
+
+
+def encode(kind: str, value: uuid.UUID) -> str:
+    """`encode("transfer", uuid)` → `trf_01h…`."""
+    number = value.int
+    letters = [ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
+    return f"{PREFIXES[kind]}_{''.join(letters)}"
+
+
+def decode(kind: str, text: object) -> uuid.UUID:
+    """The uuid behind a TypeID of this kind.
+
+    Raises `MalformedId` for anything else, also for an id of another kind.
+    """
+    prefix = PREFIXES[kind] + "_"
+    if not isinstance(text, str) or not text.startswith(prefix):
+        raise MalformedId(kind=kind, prefix=prefix)
+    body = text[len(prefix) :]
+    if len(body) != _LENGTH or any(letter not in _VALUES for letter in body) or _VALUES[body[0]] > _MAX_FIRST:
+        raise MalformedId(kind=kind, prefix=prefix)
+    number = 0
+    for letter in body:
+        number = number << 5 | _VALUES[letter]
+    return uuid.UUID(int=number)

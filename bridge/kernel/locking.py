@@ -1,0 +1,66 @@
+"""Row locks in one global order, so that no two transactions wait for each other.
+
+`no_key=True` takes FOR NO KEY UPDATE: inserts that reference a locked row do not wait for it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+from django.db import connection
+from django.db.models import Model, QuerySet
+
+ORDER = (
+    "transfers.transfer",
+    "transfers.bankinstruction",
+    "accounts.investoraccount",
+    "funds.fundcapacity",
+    "funds.allocation",
+    "ledger.ledgeraccount",
+)
+M = TypeVar("M", bound=Model)
+_RANK = {label: rank for rank, label in enumerate(ORDER)}
+_reached: ContextVar[list[int] | None] = ContextVar("locks_reached", default=None)
+
+
+class LockOrderViolated(RuntimeError):
+    """A programming error: these locks could deadlock with somebody else's."""
+
+
+@contextmanager
+def ordered() -> Iterator[None]:
+    """Watch the order of locks for one unit of work."""
+    token = _reached.set([-1])
+    try:
+        yield
+    finally:
+        _reached.reset(token)
+
+
+def lock(queryset: QuerySet[M], ids: Iterable[uuid.UUID | int]) -> list[M]:
+    """Lock these rows by primary key, in key order, and return them as they are now.
+
+    Raises `RuntimeError` outside a transaction and `LockOrderViolated` where `ORDER` is not kept.
+    """
+    wanted = sorted(set(ids))
+    claim_rank(queryset.model)
+    if not wanted:
+        return []
+    return list(queryset.filter(pk__in=wanted).select_for_update(no_key=True, of=("self",)).order_by("pk"))
+
+
+def claim_rank(model: type[Model]) -> None:
+    """Say that rows of `model` are about to be locked."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("A row lock outside a transaction is gone before it is used.")
+    reached = _reached.get()
+    if reached is None:
+        return
+    rank = _RANK[model._meta.label_lower]
+    if rank < reached[0]:
+        raise LockOrderViolated(f"{model._meta.label} must be locked before {ORDER[reached[0]]}.")
+    reached[0] = rank

@@ -1,0 +1,71 @@
+"""What services take and give: who acts, on what, and what became of it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from bridge.kernel.errors import BridgeError
+
+
+class Role(StrEnum):
+    INVESTOR = "investor"
+    SERVICE = "service"
+    MAKER = "maker"
+    CHECKER = "checker"
+    COMPLIANCE = "compliance"
+    AUDITOR = "auditor"
+    INSTITUTION = "institution"
+    SYSTEM = "system"
+
+
+class Channel(StrEnum):
+    API = "api"
+    ADMIN = "admin"
+    COMMAND = "command"
+    ENGINE = "engine"
+    CALLBACK = "callback"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, in what role, by which channel. `id` is a login's primary key as text, or the name of a process."""
+
+    id: str
+    role: Role
+    channel: Channel
+    label: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return {"id": self.id, "role": str(self.role), "channel": str(self.channel), "label": self.label}
+
+
+ENGINE = Actor(id="engine", role=Role.SYSTEM, channel=Channel.ENGINE, label="Bridge")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing to change. A given `expected_version` makes the change conditional on it."""
+
+    id: uuid.UUID
+    expected_version: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    id: uuid.UUID
+    state: str = ""
+    version: int = 0
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    id: uuid.UUID | None
+    error: BridgeError
+
+
+Result = Done | Refused

@@ -1,0 +1,1 @@
+"""What `manage.py run` supervises: the embedded services and the processes of Bridge."""

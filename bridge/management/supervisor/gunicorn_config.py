@@ -1,0 +1,20 @@
+"""gunicorn under the supervisor: sync workers that die with their master."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.embedded.process import die_with_parent
+
+workers = 2
+worker_class = "sync"
+timeout = 60
+graceful_timeout = 10
+worker_tmp_dir = None
+accesslog = None
+errorlog = "-"
+control_socket_disable = True  # its usual place is outside this checkout
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    die_with_parent()

@@ -1,0 +1,101 @@
+"""The bank without a wire: the pure model behind the gateway protocol, for simulations, tests and benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from threading import RLock
+
+from bridge.kernel.gateway import AccountRef, Activity, Balance, GatewayUnavailable, Order, Outcome, Report
+from bridge.sandbox.model import Bank, Behaviour, Delivery, Terms
+from bridge.sandbox.model.views import activity_view
+from bridge.sandbox.wire import activity_from, balance_from, report_from
+
+PAGE = 1000
+
+
+class InProcessBank:
+    """One bank, its lock and its clock, shared by the gateways of all its institutions."""
+
+    def __init__(self, bank: Bank, clock: Callable[[], datetime]) -> None:
+        self.bank = bank
+        self.clock = clock
+        self.lock = RLock()
+
+    def gateway(self, institution: str) -> InProcessGateway:
+        return InProcessGateway(self, institution)
+
+    def take_callbacks(self) -> list[tuple[str, str, Report]]:
+        """What the bank would call back by now, in order: `(institution, message id, report)`; each is given once."""
+        with self.lock:
+            now = self.bank.run_due(self.clock())
+            notices = self.bank.notices.take_due(now)
+            for notice in notices:
+                self.bank.notices.sent(notice)
+        return [(notice.institution, notice.id, report_from(notice.payload["data"])) for notice in notices]
+
+
+class InProcessGateway:
+    """`InstitutionGateway` over the model. Silence and errors come back as `UNKNOWN` at once, without waiting."""
+
+    def __init__(self, house: InProcessBank, institution: str) -> None:
+        self._house = house
+        self.institution = institution
+
+    def submit(self, order: Order) -> Report:
+        terms = Terms(
+            key=order.key,
+            kind=order.kind,
+            account_number=order.account_number,
+            routing_number=order.routing_number,
+            amount=order.amount,
+            currency=order.currency,
+            reference=order.reference,
+        )
+        with self._house.lock:
+            now = self._house.clock()
+            delivery = self._house.bank.submit(institution=self.institution, terms=terms, now=now)
+        return _report(delivery, order.key)
+
+    def find(self, key: str) -> Report:
+        with self._house.lock:
+            now = self._house.clock()
+            delivery = self._house.bank.find(institution=self.institution, key=key, now=now)
+        return _report(delivery, key)
+
+    def balance(self, account: AccountRef) -> Balance:
+        with self._house.lock:
+            now, number = self._house.clock(), account.account_number
+            delivery = self._house.bank.balance(institution=self.institution, number=number, now=now)
+        if delivery.body is None:
+            raise GatewayUnavailable(self.institution, _why(delivery))
+        return balance_from(delivery.body)
+
+    def activity(self, since: datetime) -> Iterator[Activity]:
+        after = 0
+        while True:
+            with self._house.lock:
+                delivery, lines = self._house.bank.activity(
+                    institution=self.institution, since=since, after=after, limit=PAGE, now=self._house.clock()
+                )
+            if delivery.behaviour is not Behaviour.REPLY:
+                raise GatewayUnavailable(self.institution, _why(delivery))
+            yield from (activity_from(activity_view(line)) for line in lines)
+            if len(lines) < PAGE:
+                return
+            after = lines[-1].id
+
+
+def _report(delivery: Delivery, key: str) -> Report:
+    if delivery.body is not None:
+        return report_from(delivery.body)
+    if delivery.problem is None:
+        return Report(key=key, outcome=Outcome.UNKNOWN, code="no_reply", reason=_why(delivery))
+    if delivery.problem.code == "not_found":
+        return Report(key=key, outcome=Outcome.NOT_FOUND)
+    # A key that was used with another body may have acted: that is not a rejection.
+    return Report(key=key, outcome=Outcome.UNKNOWN, code=delivery.problem.code, reason=delivery.problem.reason)
+
+
+def _why(delivery: Delivery) -> str:
+    return delivery.problem.reason if delivery.problem else f"the bank answered with {delivery.behaviour}"

@@ -1,0 +1,157 @@
+"""Money moves here and nowhere else: settle, reject, send back. Each writes its lines; none of them calls back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bridge.kernel.gateway import InstructionKind
+from bridge.sandbox.model.books import Books
+from bridge.sandbox.model.records import Account, ActivityLine, Instruction, StatementLine, Status
+
+Kind = InstructionKind
+
+
+def customer_account(books: Books, instruction: Instruction) -> Account:
+    return books.accounts[instruction.institution, instruction.terms.account_number]
+
+
+def payer(books: Books, instruction: Instruction) -> Account:
+    """The account that the money leaves: the investor's for a withdrawal, else the settlement account."""
+    if instruction.terms.kind is Kind.WITHDRAWAL:
+        return customer_account(books, instruction)
+    return books.settlement(instruction.terms.currency)
+
+
+def reserve(books: Books, instruction: Instruction) -> None:
+    if instruction.terms.kind is Kind.RECALL:
+        return
+    account = payer(books, instruction)
+    instruction.reserved = instruction.terms.amount
+    account.reserved += instruction.reserved
+    books.touch(account)
+
+
+def release(books: Books, instruction: Instruction) -> None:
+    if instruction.reserved:
+        account = payer(books, instruction)
+        account.reserved -= instruction.reserved
+        instruction.reserved = 0
+        books.touch(account)
+
+
+def settle(books: Books, instruction: Instruction, *, credited: int, fee: int, at: datetime) -> None:
+    """Credit `credited` to the receiver and keep `fee`; the payer pays both. May happen late, or twice."""
+    release(books, instruction)
+    terms = instruction.terms
+    if terms.kind is not Kind.RECALL:
+        customer, settlement = customer_account(books, instruction), books.settlement(terms.currency)
+        source, target = (customer, settlement) if terms.kind is Kind.WITHDRAWAL else (settlement, customer)
+        books.move(source, target, credited)
+        books.move(source, books.fees(terms.currency), fee)
+        if terms.kind is Kind.WITHDRAWAL:
+            _activity(books, instruction, terms.kind.value, "debit", credited, at=at)
+            _activity(books, instruction, "fee", "debit", fee, at=at)
+            _statement(books, instruction, terms.kind.value, "credit", credited, at=at)
+        else:
+            _activity(books, instruction, terms.kind.value, "credit", credited, at=at)
+            _statement(books, instruction, terms.kind.value, "debit", credited + fee, at=at)
+        instruction.settled_amount += credited
+        instruction.fee += fee
+    _state(books, instruction, Status.SETTLED, "", "", at=at)
+
+
+def reject(books: Books, instruction: Instruction, *, code: str, reason: str, at: datetime) -> None:
+    release(books, instruction)
+    _state(books, instruction, Status.REJECTED, code, reason, at=at)
+
+
+def send_back(books: Books, instruction: Instruction, *, amount: int, code: str, reason: str, at: datetime) -> None:
+    """Reverse `amount` of what has settled. The receiver pays, even below zero: banks take returns by force."""
+    terms = instruction.terms
+    customer, settlement = customer_account(books, instruction), books.settlement(terms.currency)
+    if terms.kind is Kind.WITHDRAWAL:
+        books.move(settlement, customer, amount)
+        _activity(books, instruction, "return", "credit", amount, at=at, code=code)
+        _statement(books, instruction, "return", "debit", amount, at=at, code=code)
+    else:
+        books.move(customer, settlement, amount)
+        _activity(books, instruction, "return", "debit", amount, at=at, code=code)
+        _statement(books, instruction, "return", "credit", amount, at=at, code=code)
+    instruction.returned_amount += amount
+    _state(books, instruction, Status.RETURNED, code, reason, at=at)
+
+
+def book_outside(
+    books: Books, *, currency: str, amount: int, kind: str, reference: str, institution: str, at: datetime
+) -> StatementLine:
+    """Money that enters (+) or leaves (-) the settlement account under none of our keys."""
+    books.move(books.outside(currency), books.settlement(currency), amount)
+    line = StatementLine(
+        id=books.next_id(),
+        currency=currency,
+        key="",
+        reference=reference,
+        kind=kind,
+        direction="credit" if amount > 0 else "debit",
+        amount=abs(amount),
+        institution=institution,
+        institution_reference="",
+        code="",
+        at=at,
+        balance=books.settlement(currency).current,
+    )
+    books.add_statement(line)
+    return line
+
+
+def _state(books: Books, instruction: Instruction, status: Status, code: str, reason: str, *, at: datetime) -> None:
+    instruction.status, instruction.code, instruction.reason, instruction.at = status, code, reason, at
+    instruction.settle_at = None
+    books.touch(instruction)
+
+
+def _activity(
+    books: Books, instruction: Instruction, kind: str, direction: str, amount: int, *, at: datetime, code: str = ""
+) -> None:
+    if amount == 0:
+        return
+    terms = instruction.terms
+    books.add_activity(
+        ActivityLine(
+            id=books.next_id(),
+            institution=instruction.institution,
+            account_number=terms.account_number,
+            key=terms.key,
+            kind=kind,
+            direction=direction,
+            amount=amount,
+            currency=terms.currency,
+            institution_reference=instruction.institution_reference,
+            code=code,
+            at=at,
+        )
+    )
+
+
+def _statement(
+    books: Books, instruction: Instruction, kind: str, direction: str, amount: int, *, at: datetime, code: str = ""
+) -> None:
+    if amount == 0:
+        return
+    terms = instruction.terms
+    books.add_statement(
+        StatementLine(
+            id=books.next_id(),
+            currency=terms.currency,
+            key=terms.key,
+            reference=terms.reference,
+            kind=kind,
+            direction=direction,
+            amount=amount,
+            institution=instruction.institution,
+            institution_reference=instruction.institution_reference,
+            code=code,
+            at=at,
+            balance=books.settlement(terms.currency).current,
+        )
+    )

@@ -1,0 +1,1 @@
+"""The sandbox bank over HTTP: one process, one store, no Django."""

@@ -1,0 +1,354 @@
+"""Funds: what people describe, how full they are, who has a place, and what the rules decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from accounts.admin import institutions, write_only
+from bridge.console.acting import ActingAdmin
+from bridge.console.base import ReadOnlyAdmin
+from bridge.console.display import (
+    amount,
+    badge,
+    bar,
+    id_link,
+    json_block,
+    link_to,
+    money_text,
+    public_id,
+    rows_link,
+    rows_url,
+    when,
+    whole_id,
+)
+from bridge.console.editing import VersionedAdmin, VersionedForm
+from bridge.console.pages import Table, section
+from bridge.console.recent import recent
+from bridge.kernel.money import is_currency
+from bridge.kernel.results import Actor
+from funds import services
+from funds.fund_actions import VERBS
+from funds.models import Allocation, Fund, FundCapacity, Reservation, Verification
+
+
+class FundForm(VersionedForm):
+    """A new fund. Amounts in minor units of its currency."""
+
+    account_number = write_only("Account number")
+    institution = forms.ChoiceField(choices=lambda: institutions("fund"), widget=UnfoldAdminSelectWidget)
+
+    class Meta:
+        model = Fund
+        fields = ("code", "name", "kind", "currency", "institution", "minimum", "maximum", "opens_at", "closes_at")
+
+    def clean_currency(self) -> str:
+        code = self.cleaned_data["currency"].upper()
+        if not is_currency(code):
+            raise forms.ValidationError("This is no ISO 4217 currency.")
+        return code
+
+
+def seats_bar(capacity: FundCapacity | None) -> SafeString | str:
+    if capacity is None:
+        return "–"
+    if capacity.seat_limit is None:
+        return bar(0, None, f"{capacity.seats_taken:,} · no limit")
+    return bar(capacity.seats_taken, capacity.seat_limit, f"{capacity.seats_taken:,} of {capacity.seat_limit:,}")
+
+
+def dollars_bar(capacity: FundCapacity | None, currency: str) -> SafeString | str:
+    if capacity is None:
+        return "–"
+    taken = capacity.reserved + capacity.confirmed
+    if capacity.hard_cap is None:
+        return bar(0, None, f"{money_text(taken, currency)} · no cap")
+    return bar(taken, capacity.hard_cap, f"{money_text(taken, currency)} of {money_text(capacity.hard_cap, currency)}")
+
+
+@admin.register(Fund)
+class FundAdmin(ActingAdmin, VersionedAdmin):
+    event_subject = "fund"
+    verbs = VERBS
+    list_display = ("name", "public", "kind", "state", "seats", "dollars", "smallest", "closes")
+    list_filter = ("status", "kind", "currency")
+    list_select_related = ("capacity",)
+    search_fields = ("name", "code")
+    search_help_text = "A name, a code, or an id (fund_…)."
+    ordering = ("name",)
+    id_columns: ClassVar = {"fund": "id"}
+    NEW = (
+        "code",
+        "name",
+        "description",
+        "kind",
+        "currency",
+        "minimum",
+        "maximum",
+        "opens_at",
+        "closes_at",
+        "on_deposit_failure",
+        "institution",
+        "account_number",
+        "routing_number",
+    )
+    PEOPLES = ("name", "description", "kind", "minimum", "maximum", "opens_at", "closes_at", "on_deposit_failure")
+    SHOWN = ("identifier", "code", "state", "seats", "dollars")
+    FACTS = ("currency", "institution", "number", "routing_number", "version", "created", "ledger")
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = FundForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:  # noqa: ARG002
+        return self.NEW if obj is None else (*self.SHOWN, *self.PEOPLES, *self.FACTS)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:  # noqa: ARG002
+        return () if obj is None else (*self.SHOWN, *self.FACTS)
+
+    def verb_rows(self) -> QuerySet:
+        return Fund.objects.select_related("capacity")
+
+    def describe(self, row: Fund) -> Sequence[object]:
+        capacity = getattr(row, "capacity", None)
+        return (row.name, badge(row.status), seats_bar(capacity), dollars_bar(capacity, row.currency))
+
+    def open_row(self, request: HttpRequest, obj: Fund, form: Any, actor: Actor) -> None:  # noqa: ARG002
+        new = services.NewFund(**{name: form.cleaned_data[name] for name in self.NEW})
+        (opened,) = services.open_funds(rows=[new], actor=actor)
+        obj.pk = opened.pk
+
+    @display(description="fund")
+    def public(self, row: Fund) -> str:
+        return public_id("fund", row.pk)
+
+    @display(description="fund")
+    def identifier(self, row: Fund) -> str:
+        return whole_id("fund", row.pk)
+
+    @display(description="status", ordering="status")
+    def state(self, row: Fund) -> str:
+        return badge(row.status)
+
+    @display(description="seats")
+    def seats(self, row: Fund) -> str:
+        return seats_bar(getattr(row, "capacity", None))
+
+    @display(description="reserved and confirmed")
+    def dollars(self, row: Fund) -> str:
+        return dollars_bar(getattr(row, "capacity", None), row.currency)
+
+    @display(description="minimum", ordering="minimum")
+    def smallest(self, row: Fund) -> str:
+        return amount(row.minimum, row.currency)
+
+    @display(description="closes", ordering="closes_at")
+    def closes(self, row: Fund) -> str:
+        return when(row.closes_at)
+
+    @display(description="account number")
+    def number(self, row: Fund) -> str:
+        return f"···{row.number_last4}"
+
+    @display(description="since")
+    def created(self, row: Fund) -> str:
+        return when(row.created_at)
+
+    @display(description="ledger")
+    def ledger(self, row: Fund) -> str:
+        return rows_link("ledger.ledgeraccount", "show its ledger accounts", q=row.public_id)
+
+
+@admin.register(FundCapacity)
+class FundCapacityAdmin(ReadOnlyAdmin):
+    list_display = ("fund_link", "seats", "dollars", "reserved_money", "confirmed_money")
+    list_select_related = ("fund",)
+    ordering = ("fund__name",)
+    fields = ("fund_link", "seats", "dollars", "reserved_money", "confirmed_money")
+
+    @display(description="fund")
+    def fund_link(self, row: FundCapacity) -> str:
+        return str(row.fund)
+
+    @display(description="seats")
+    def seats(self, row: FundCapacity) -> str:
+        return seats_bar(row)
+
+    @display(description="reserved and confirmed")
+    def dollars(self, row: FundCapacity) -> str:
+        return dollars_bar(row, row.fund.currency)
+
+    @display(description="reserved")
+    def reserved_money(self, row: FundCapacity) -> str:
+        return amount(row.reserved, row.fund.currency)
+
+    @display(description="confirmed")
+    def confirmed_money(self, row: FundCapacity) -> str:
+        return amount(row.confirmed, row.fund.currency)
+
+
+@admin.register(Allocation)
+class AllocationAdmin(ReadOnlyAdmin):
+    list_display = ("public", "fund_link", "investor_link", "reserved_money", "confirmed_money", "created")
+    list_filter = ("fund",)
+    list_select_related = ("fund", "investor")
+    search_fields = ("investor__legal_name",)
+    search_help_text = "An investor's name, or an id (alo_…, fund_…, inv_…)."
+    ordering = ("-id",)
+    id_columns: ClassVar = {"allocation": "id", "fund": "fund_id", "investor": "investor_id"}
+    fields = ("fund_link", "investor_link", "reserved_money", "confirmed_money", "created")
+
+    @display(description="allocation")
+    def public(self, row: Allocation) -> str:
+        return public_id("allocation", row.pk)
+
+    @display(description="fund", ordering="fund__name")
+    def fund_link(self, row: Allocation) -> str:
+        return link_to(row.fund)
+
+    @display(description="investor", ordering="investor__legal_name")
+    def investor_link(self, row: Allocation) -> str:
+        return link_to(row.investor)
+
+    @display(description="reserved", ordering="reserved")
+    def reserved_money(self, row: Allocation) -> str:
+        return amount(row.reserved, row.fund.currency)
+
+    @display(description="confirmed", ordering="confirmed")
+    def confirmed_money(self, row: Allocation) -> str:
+        return amount(row.confirmed, row.fund.currency)
+
+    @display(description="since")
+    def created(self, row: Allocation) -> str:
+        return when(row.created_at)
+
+
+@admin.register(Reservation)
+class ReservationAdmin(ReadOnlyAdmin):
+    list_display = ("public", "transfer", "fund_link", "investor_link", "money", "state_badge", "expires")
+    list_filter = ("state", "allocation__fund")
+    list_select_related = ("allocation__fund", "allocation__investor")
+    search_fields = ("allocation__investor__legal_name",)
+    search_help_text = "An investor's name, or an id (rsv_…, trf_…, alo_…)."
+    ordering = ("-id",)
+    id_columns: ClassVar = {"reservation": "id", "transfer": "transfer_id", "allocation": "allocation_id"}
+    fields = ("transfer", "fund_link", "investor_link", "money", "state_badge", "expires", "place")
+
+    @display(description="reservation")
+    def public(self, row: Reservation) -> str:
+        return public_id("reservation", row.pk)
+
+    @display(description="transfer")
+    def transfer(self, row: Reservation) -> str:
+        return id_link("transfer", "transfers.transfer", row.transfer_id)
+
+    @display(description="fund")
+    def fund_link(self, row: Reservation) -> str:
+        return link_to(row.allocation.fund)
+
+    @display(description="investor")
+    def investor_link(self, row: Reservation) -> str:
+        return link_to(row.allocation.investor)
+
+    @display(description="amount", ordering="amount")
+    def money(self, row: Reservation) -> str:
+        return amount(row.amount, row.allocation.fund.currency)
+
+    @display(description="state")
+    def state_badge(self, row: Reservation) -> str:
+        return badge(row.state)
+
+    @display(description="expires")
+    def expires(self, row: Reservation) -> str:
+        return when(row.expires_at)
+
+    @display(description="allocation")
+    def place(self, row: Reservation) -> str:
+        return id_link("allocation", "funds.allocation", row.allocation_id)
+
+
+@admin.register(Verification)
+class VerificationAdmin(ReadOnlyAdmin):
+    list_display = ("public", "transfer", "fund_link", "stage", "result", "made")
+    list_filter = ("stage", "outcome", "fund", recent("at"))
+    list_select_related = ("fund",)
+    search_fields = ("outcome__exact",)
+    search_help_text = "An id (ver_…, trf_…, fund_…)."
+    ordering = ("-id",)
+    id_columns: ClassVar = {"verification": "id", "transfer": "transfer_id", "fund": "fund_id"}
+    fields = ("identifier", "transfer", "fund_link", "stage", "result", "made", "shown_decisions", "shown_facts")
+
+    @display(description="verification")
+    def public(self, row: Verification) -> str:
+        return public_id("verification", row.pk)
+
+    @display(description="verification")
+    def identifier(self, row: Verification) -> str:
+        return whole_id("verification", row.pk)
+
+    @display(description="transfer")
+    def transfer(self, row: Verification) -> str:
+        return id_link("transfer", "transfers.transfer", row.transfer_id)
+
+    @display(description="fund")
+    def fund_link(self, row: Verification) -> str:
+        return link_to(row.fund)
+
+    @display(description="outcome")
+    def result(self, row: Verification) -> str:
+        return badge(row.outcome)
+
+    @display(description="at")
+    def made(self, row: Verification) -> str:
+        return when(row.at)
+
+    @display(description="decisions")
+    def shown_decisions(self, row: Verification) -> str:
+        return json_block(row.decisions)
+
+    @display(description="facts that the rules saw")
+    def shown_facts(self, row: Verification) -> str:
+        return json_block(row.facts)
+
+
+@section("funds.fund", permission="funds.view_allocation", order=20)
+def places_in_fund(request: HttpRequest, fund: Any) -> Table:  # noqa: ARG001
+    rows = list(
+        Allocation.objects.filter(fund_id=fund.pk).select_related("investor").order_by("-id")[:10],
+    )
+    return Table(
+        title="Places",
+        headers=("investor", "reserved", "confirmed"),
+        rows=[
+            (link_to(row.investor), amount(row.reserved, fund.currency), amount(row.confirmed, fund.currency))
+            for row in rows
+        ],
+        empty="Nobody has a place yet.",
+        more=rows_url("funds.allocation", q=fund.public_id) if rows else "",
+        numeric=frozenset({1, 2}),
+    )
+
+
+@section("accounts.investor", permission="funds.view_allocation", order=20)
+def places_of_investor(request: HttpRequest, investor: Any) -> Table:  # noqa: ARG001
+    rows = list(Allocation.objects.filter(investor_id=investor.pk).select_related("fund").order_by("-id")[:10])
+    return Table(
+        title="Places in funds",
+        headers=("fund", "reserved", "confirmed"),
+        rows=[
+            (link_to(row.fund), amount(row.reserved, row.fund.currency), amount(row.confirmed, row.fund.currency))
+            for row in rows
+        ],
+        empty="No place in any fund yet.",
+        more=rows_url("funds.allocation", q=investor.public_id) if rows else "",
+        numeric=frozenset({1, 2}),
+    )

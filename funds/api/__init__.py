@@ -1,0 +1,1 @@
+"""Funds and places in them over REST."""

@@ -1,0 +1,46 @@
+"""Is it enough, and not too much, for one investor? What the investor already has in the fund counts."""
+
+from __future__ import annotations
+
+from bridge.kernel.money import display
+from funds.rules.facts import CREATE, WITHDRAWAL, Facts
+from funds.rules.outcomes import Outcome
+from funds.rules.registry import Finding, Values, rule
+
+
+@rule(
+    id="minimum",
+    version=1,
+    stages=(CREATE, WITHDRAWAL),
+    asks="Does the investor reach the fund's minimum, with what is already there?",
+    overridable=Outcome.FAIL,
+)
+def minimum(facts: Facts, values: Values) -> Finding:
+    amount, already, least = facts.request.amount, facts.place.already, facts.fund.minimum
+    inputs = {"amount": amount, "already": already, "minimum": least}
+    if already + amount >= least:
+        return Outcome.PASS, "The minimum is reached.", inputs
+    currency = facts.fund.currency
+    there = f" with the {display(already, currency)} already there" if already else ""
+    reason = f"{display(amount, currency)}{there} is below the fund's minimum of {display(least, currency)}."
+    return Outcome.FAIL, reason, inputs
+
+
+@rule(
+    id="maximum",
+    version=1,
+    stages=(CREATE, WITHDRAWAL),
+    asks="Does the investor stay within the fund's maximum, with what is already there?",
+    overridable=Outcome.FAIL,
+)
+def maximum(facts: Facts, values: Values) -> Finding:
+    amount, already, most = facts.request.amount, facts.place.already, facts.fund.maximum
+    inputs = {"amount": amount, "already": already, "maximum": most}
+    if most is None or already + amount <= most:
+        return Outcome.PASS, "Within the maximum.", inputs
+    currency = facts.fund.currency
+    there = f" with the {display(already, currency)} already there" if already else ""
+    reason = (
+        f"{display(amount, currency)}{there} is above the fund's maximum of {display(most, currency)} per investor."
+    )
+    return Outcome.FAIL, reason, inputs

@@ -1,0 +1,49 @@
+"""The days on which the Federal Reserve Banks move money, which are not the country's public holidays.
+
+A holiday on a Saturday is not moved to the Friday; one on a Sunday is moved to the Monday.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import holidays
+
+NEW_YORK: Final = ZoneInfo("America/New_York")
+_ONE_DAY: Final = timedelta(days=1)
+_HOLIDAYS: Final = holidays.financial_holidays("XFED")
+
+
+@lru_cache(maxsize=4096)
+def is_business_day(day: date) -> bool:
+    return day.weekday() < 5 and day not in _HOLIDAYS
+
+
+def next_business_day(day: date) -> date:
+    """The first business day after `day`."""
+    day += _ONE_DAY
+    while not is_business_day(day):
+        day += _ONE_DAY
+    return day
+
+
+def value_day(*, at: datetime, cut_off: time | None, days: int = 0) -> date:
+    """The day, in New York, on which a payment arrives that is sent at `at` and takes `days` business days.
+
+    It leaves the same day when that is a business day before the cut-off, else on the next business day. Without a
+    cut-off the rail never sleeps and the day is that of `at`. `at` must be aware.
+    """
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone")
+    local = at.astimezone(NEW_YORK)
+    day = local.date()
+    if cut_off is None:
+        return day
+    if not is_business_day(day) or local.time() >= cut_off:
+        day = next_business_day(day)
+    for _ in range(days):
+        day = next_business_day(day)
+    return day

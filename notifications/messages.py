@@ -1,0 +1,151 @@
+"""Who is told what about which event: one table, from event type to audiences, title and body. Pure.
+
+Texts are for people: amounts with their currency, names instead of ids, no account number but its last four digits.
+A freeze is told to operations only: telling the investor would warn a person whom the law may forbid us to warn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.kernel.money import display
+from notifications.models import Notification
+from transfers.event_types import EventType as T
+
+INVESTOR = Notification.Audience.INVESTOR
+FUND = Notification.Audience.FUND
+OPERATIONS = Notification.Audience.OPERATIONS
+EVERYBODY = (INVESTOR, FUND, OPERATIONS)
+OURS = (INVESTOR, OPERATIONS)
+
+LONGEST_NAME = 70
+LONGEST_REASON = 160
+LONGEST_BODY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The names that a text may use. `last4` are the last digits of the investor's account number."""
+
+    investor: str
+    account: str
+    last4: str
+    fund: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    audiences: tuple[str, ...]
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    audiences: tuple[str, ...]
+    title: str
+    body: str
+
+
+_WHAT = "{amount} from {investor} ({account} ···{last4}) to {fund}"
+
+TEXTS: dict[str, _Text] = {
+    T.REQUESTED: _Text(OURS, "Transfer requested", f"A transfer of {_WHAT} was requested."),
+    T.APPROVED: _Text(EVERYBODY, "Transfer approved", f"{_WHAT} is approved. The place in the fund is reserved."),
+    T.HELD: _Text(OURS, "Transfer in review", f"{_WHAT} waits for a review. The money stays with the investor."),
+    T.WAITLISTED: _Text(EVERYBODY, "Transfer on the waiting list", f"{_WHAT} waits for a place in the fund.{{reason}}"),
+    T.REJECTED: _Text(OURS, "Transfer rejected", f"{_WHAT} was rejected. No money has moved.{{reason}}"),
+    T.CANCELLED: _Text(EVERYBODY, "Transfer cancelled", f"{_WHAT} was cancelled. No money has moved.{{reason}}"),
+    T.EXPIRED: _Text(
+        EVERYBODY, "Transfer expired", f"{_WHAT} was not carried out in time and has ended. No money has moved."
+    ),
+    T.WITHDRAWING: _Text(OURS, "Withdrawal sent", f"The investor's institution was asked to pay out {_WHAT}."),
+    T.WITHDRAWN: _Text(
+        OURS, "Withdrawal settled", f"{{settled}} has arrived for the transfer of {_WHAT}.{{fee}} {{next_step}}"
+    ),
+    T.FAILED: _Text(EVERYBODY, "Withdrawal rejected", f"The investor's institution did not pay out {_WHAT}.{{reason}}"),
+    T.DEPOSITING: _Text((FUND, OPERATIONS), "Deposit sent", f"{_WHAT} is on its way to the fund's account."),
+    T.COMPLETED: _Text(
+        EVERYBODY, "Transfer completed", f"{{settled}} has reached {{fund}} for the transfer of {_WHAT}.{{fee}}"
+    ),
+    T.DEPOSIT_REJECTED: _Text(
+        EVERYBODY, "Deposit rejected", f"The fund's institution did not take {_WHAT}.{{reason}} {{next_step}}"
+    ),
+    T.DEPOSIT_RETURNED: _Text(
+        EVERYBODY, "Deposit returned", f"The fund's institution sent back {_WHAT}.{{reason}} {{next_step}}"
+    ),
+    T.REFUND_DUE: _Text(
+        EVERYBODY, "Refund decided", f"{_WHAT} cannot go on to the fund. The money goes back to the account.{{reason}}"
+    ),
+    T.REFUNDING: _Text(OURS, "Refund sent", f"The money of the transfer of {_WHAT} is on its way back to the account."),
+    T.REFUNDED: _Text(
+        EVERYBODY, "Transfer refunded", f"{{settled}} is back in the investor's account: {_WHAT} has ended.{{fee}}"
+    ),
+    T.REFUND_REJECTED: _Text(
+        OURS, "Refund rejected", f"The investor's institution did not take back the money of {_WHAT}.{{reason}}"
+    ),
+    T.RETURNED: _Text(
+        EVERYBODY, "Withdrawal returned", f"{{returned}} went back to the investor's institution: {_WHAT} has ended."
+    ),
+    T.REOPENED: _Text(
+        OURS, "Transfer open again", f"Money has arrived for the transfer of {_WHAT}, which had ended. {{next_step}}"
+    ),
+    T.FROZEN: _Text((OPERATIONS,), "Transfer frozen", f"The money of {_WHAT} is blocked by law. Compliance decides."),
+    T.UNFROZEN: _Text((OPERATIONS,), "Transfer released", f"The money of {_WHAT} is free again. {{next_step}}"),
+    T.BLOCKED: _Text((OPERATIONS,), "Transfer needs attention", f"{_WHAT} cannot move by itself.{{reason}}"),
+    T.UNBLOCKED: _Text((OPERATIONS,), "Transfer moves again", f"{_WHAT} moves by itself again."),
+}
+
+NEXT = {
+    "deposit": "The deposit to the fund follows.",
+    "refund": "The money goes back to the investor's account.",
+    "none": "Operations decide what comes next.",
+}
+
+
+def notifies(event_type: str) -> bool:
+    return event_type in TEXTS
+
+
+def message_for(event_type: str, data: Mapping[str, Any], parties: Parties) -> Message:
+    """The message about one event. `data` is the event's: amounts in minor units of `data["currency"]`.
+
+    Raises `KeyError` for a type that notifies nobody (see `notifies`) or whose data lacks the amount.
+    """
+    text = TEXTS[event_type]
+    currency = data["currency"]
+    settled = data.get("settled_amount", data["amount"])
+    body = text.body.format(
+        amount=display(data["amount"], currency),
+        settled=display(settled, currency),
+        returned=display(data.get("amount_returned", data["amount"]), currency),
+        fee=_fee(data, currency),
+        investor=_clip(parties.investor, LONGEST_NAME),
+        account=_clip(parties.account, LONGEST_NAME),
+        last4=parties.last4,
+        fund=_clip(parties.fund, LONGEST_NAME),
+        reason=_reason(data),
+        next_step=NEXT.get(str(data.get("next_step", "")), ""),
+    )
+    return Message(text.audiences, text.title, _clip(body.strip(), LONGEST_BODY))
+
+
+def _fee(data: Mapping[str, Any], currency: str) -> str:
+    fee = data.get("fee") or 0
+    return f" The institution kept a fee of {display(fee, currency)}." if fee else ""
+
+
+def _reason(data: Mapping[str, Any]) -> str:
+    """The reason as a sentence of its own, from whichever field this type of event has."""
+    said = [str(item.get("reason", "")) for item in data.get("reasons") or []]
+    said = [part for part in said if part] or [str(data.get("reason") or data.get("message") or "")]
+    if not said[0]:
+        return ""
+    sentence = _clip(" ".join(part.rstrip(". ") + "." for part in said).removesuffix("."), LONGEST_REASON)
+    return f" Reason: {sentence}."
+
+
+def _clip(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

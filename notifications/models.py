@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from bridge.kernel import ids
+
+
+class Notification(models.Model):
+    """One message about one event, written in the same transaction. `audiences` says which kinds of people see it.
+
+    Rows per recipient exist only where something is sent; who sees what is a query.
+    """
+
+    class Audience(models.TextChoices):
+        INVESTOR = "investor", "investor"
+        FUND = "fund", "fund"
+        OPERATIONS = "operations", "operations"
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    event_id = models.UUIDField(unique=True)
+    type = models.CharField(max_length=80)
+    transfer_id = models.UUIDField()
+    investor_id = models.UUIDField()
+    fund_id = models.UUIDField()
+    audiences = ArrayField(models.CharField(max_length=12, choices=Audience.choices))
+    title = models.CharField(max_length=120)
+    body = models.CharField(max_length=500)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["investor_id", "-id"], name="notification_investor"),
+            models.Index(fields=["fund_id", "-id"], name="notification_fund"),
+            models.Index(fields=["transfer_id"], name="notification_transfer"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("notification", self.id)

@@ -1,0 +1,93 @@
+"""What each blocker means, in plain words, and what is safe to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    title: str
+    safe: str
+
+
+BLOCKERS: dict[str, Advice] = {
+    "in_review": Advice(
+        "In review",
+        "A rule wants a person to look. Read the decisions below, then approve or reject. Whoever asked for the "
+        "transfer cannot decide about it.",
+    ),
+    "held_by_operations": Advice(
+        "Held by operations",
+        "A colleague stopped it before its money moved. Approve to let it go on, or reject or cancel it: hold and "
+        "place are given back.",
+    ),
+    "waiting_for_place": Advice(
+        "Waiting for a place",
+        "Only a seat or capacity is missing. It goes on by itself when one becomes free. You may cancel or reject it.",
+    ),
+    "waiting_for_earlier": Advice(
+        "Waiting for an earlier transfer",
+        "An earlier transfer of the same account goes first. Nothing needs to be done. Look at the earlier one.",
+    ),
+    "outcome_unknown": Advice(
+        "Outcome unknown",
+        "The bank may or may not have acted. Bridge asks by the permanent key and sends nothing twice. Do not pay by "
+        "hand. If it stays unknown, ask the bank with the reference below.",
+    ),
+    "deposit_rejected": Advice(
+        "Deposit rejected",
+        "The money is in the settlement account. Retry sends a new deposit to the fund; refund sends the money back "
+        "to the investor. Check the reason first.",
+    ),
+    "deposit_returned": Advice(
+        "Deposit returned",
+        "The fund's bank sent the money back. It is in the settlement account. Retry the deposit or refund the "
+        "investor.",
+    ),
+    "fund_closed_after_withdrawal": Advice(
+        "Fund closed after the withdrawal",
+        "The money is in the settlement account and the fund takes none. Refund the investor, or open the fund again "
+        "and retry.",
+    ),
+    "refund_rejected": Advice(
+        "Refund rejected",
+        "The money is still in the settlement account. Correct the investor's account with the bank, then refund "
+        "again.",
+    ),
+    "refund_returned": Advice(
+        "Refund returned",
+        "The refund came back to the settlement account. Find out why, then refund again.",
+    ),
+    "withdrawal_returned": Advice(
+        "Withdrawal returned",
+        "The investor's bank took the money back. Pay nothing until it is clear where the money is.",
+    ),
+    "advance_open": Advice(
+        "Advance open",
+        "The firm's own money stands in for a returned withdrawal. Ask the fund's bank for a recall, or the investor "
+        "to pay again.",
+    ),
+    "no_place": Advice(
+        "No place in the fund",
+        "The money is in the settlement account, but seat or capacity is gone. Refund, or raise the fund's limits and "
+        "retry.",
+    ),
+    "short_paid": Advice(
+        "Short paid",
+        "Less arrived than was ordered. Look at the settled amount of the leg before anything goes on.",
+    ),
+    "overpaid": Advice(
+        "More arrived than ordered",
+        "Look at the settled amount of the leg. Nothing moves until somebody decides.",
+    ),
+    "frozen": Advice(
+        "Frozen by law",
+        "Nothing may move. Only compliance, two people together, may release it. Tell nobody outside compliance.",
+    ),
+}
+UNKNOWN = Advice("Cannot move by itself", "Read the message and the timeline. Ask a colleague before you act.")
+
+
+def advice(code: str) -> Advice:
+    return BLOCKERS.get(code, UNKNOWN)

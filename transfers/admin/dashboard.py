@@ -1,0 +1,245 @@
+"""The first page: what needs me now? Every number is asked of what is open or recent, never of all rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.urls import reverse
+
+from bridge.console.display import COLOURS, badge, id_link, link_to, money_text, rows_url, when
+from bridge.console.recent import floor
+from bridge.events.models import Seal
+from bridge.kernel import clock
+from funds.admin import dollars_bar, seats_bar
+from funds.models import Fund
+from transfers.models import Break, InboundCallback, ReconciliationRun, Transfer, Work
+from transfers.states import ON_THE_BRIDGE, State
+
+NEARLY_FULL = 90  # per cent
+SOON = timedelta(days=14)
+LAST_CALLBACKS = 10_000
+WAITING = (State.IN_REVIEW, State.WAITLISTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that may need somebody: how many, where to look, and what to say when there are none."""
+
+    title: str
+    count: int
+    url: str
+    icon: str
+    note: str
+    tone: str
+
+    @property
+    def colour(self) -> str:
+        return self.tone if self.count else "green"
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Adds to the index page what this person may see. `DASHBOARD_CALLBACK` of the theme."""
+    if not request.user.has_perm("transfers.view_transfer"):
+        return {**context, "nothing_to_see": True}
+    moment = clock.now()
+    groups = _open_groups()
+    return {
+        **context,
+        "needs": _needs(request, groups),
+        "bridge": _on_the_bridge(groups, moment),
+        "day": _today(moment),
+        "funds": _funds(moment) if request.user.has_perm("funds.view_fund") else [],
+        "proof": _proof(request, moment),
+    }
+
+
+def _open_groups() -> list[dict[str, Any]]:
+    """Open transfers by state, blocker and currency: one pass over `Work`, whatever the number of ended ones."""
+    return list(
+        Work.objects.values(
+            state=F("transfer__state"), blocker=F("transfer__blocker_code"), currency=F("transfer__currency")
+        ).annotate(count=Count("pk"), amount=Sum("transfer__amount"))
+    )
+
+
+def _needs(request: HttpRequest, groups: list[dict[str, Any]]) -> list[Need]:
+    states: Counter[str] = Counter()
+    blockers: Counter[str] = Counter()
+    for group in groups:
+        states[group["state"]] += group["count"]
+        if group["blocker"] and group["state"] not in WAITING:
+            blockers[group["blocker"]] += group["count"]
+    unknown = blockers.pop("outcome_unknown", 0)
+    later = blockers.pop("waiting_for_earlier", 0)
+
+    def transfers(**conditions: str) -> str:
+        return rows_url("transfers.transfer", **conditions)
+
+    needs = [
+        Need(
+            "In review",
+            states[State.IN_REVIEW],
+            transfers(state="in_review"),
+            "rate_review",
+            "waiting for a second person" if states[State.IN_REVIEW] else "nobody waits for a decision",
+            "amber",
+        ),
+        Need(
+            "Waitlisted",
+            states[State.WAITLISTED],
+            transfers(state="waitlisted"),
+            "hourglass_top",
+            "waiting for a place in a fund" if states[State.WAITLISTED] else "everybody has a place",
+            "amber",
+        ),
+        Need(
+            "Outcome unknown",
+            unknown,
+            transfers(blocker="outcome_unknown"),
+            "help",
+            "sent, and the bank has not said" if unknown else "every bank has answered",
+            "red",
+        ),
+    ]
+    for code, count in sorted(blockers.items()):
+        title = code.replace("_", " ").capitalize()
+        needs.append(Need(title, count, transfers(blocker=code), "block", "blocked, needs a decision", "red"))
+    if not blockers:
+        needs.append(Need("Blocked", 0, transfers(blocker="any"), "block", "nothing is blocked", "red"))
+    if later:
+        url = transfers(blocker="waiting_for_earlier")
+        needs.append(Need("Waiting for earlier", later, url, "low_priority", "go on by themselves", "blue"))
+    if request.user.has_perm("transfers.view_break"):
+        count = Break.objects.filter(resolved_at__isnull=True).count()
+        url = rows_url("transfers.break", resolved="open")
+        note = "differences to explain" if count else "our books and theirs agree"
+        needs.append(Need("Breaks open", count, url, "difference", note, "red"))
+    if request.user.has_perm("transfers.view_inboundcallback"):
+        newest = InboundCallback.objects.order_by("-id").values("pk")[:LAST_CALLBACKS]
+        count = InboundCallback.objects.filter(pk__in=newest).exclude(problem="").count()
+        url = rows_url("transfers.inboundcallback", problem="yes")
+        note = "could not be applied" if count else "all could be applied"
+        needs.append(Need("Callbacks", count, url, "call_received", note, "red"))
+    return needs
+
+
+def _on_the_bridge(groups: list[dict[str, Any]], moment: datetime) -> dict[str, Any]:
+    """How much is between investors and funds, and which money has been there longest."""
+    totals: Counter[str] = Counter()
+    count = 0
+    for group in groups:
+        if group["state"] in ON_THE_BRIDGE:
+            totals[group["currency"]] += group["amount"]
+            count += group["count"]
+    oldest = (
+        Transfer.objects.filter(work__isnull=False, state__in=ON_THE_BRIDGE)
+        .annotate(since=Coalesce("withdrawn_at", "approved_at", "created_at"))
+        .select_related("fund")
+        .order_by("since")
+        .first()
+    )
+    answer: dict[str, Any] = {
+        "count": count,
+        "totals": [money_text(total, currency) for currency, total in sorted(totals.items())],
+        "url": rows_url("transfers.transfer", state="bridge"),
+    }
+    if oldest is not None:
+        answer["oldest"] = {
+            "amount": money_text(oldest.amount, oldest.currency),
+            "age": age(moment - oldest.since),  # type: ignore[attr-defined]
+            "link": id_link("transfer", "transfers.transfer", oldest.pk),
+            "badge": badge(oldest.state),
+            "fund": oldest.fund.name,
+        }
+    return answer
+
+
+def age(span: timedelta) -> str:
+    """`age(timedelta(hours=50))` → `2 days`."""
+    seconds = max(0, int(span.total_seconds()))
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size:
+            number = seconds // size
+            return f"{number} {word}{'s' if number != 1 else ''}"
+    return "a moment"
+
+
+def _today(moment: datetime) -> dict[str, Any]:
+    """Transfers requested since midnight UTC by the state that they are in now, as bars."""
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = (
+        Transfer.objects.filter(pk__gte=floor(midnight), created_at__gte=midnight)
+        .order_by()
+        .values_list("state")
+        .annotate(count=Count("pk"))
+    )
+    counts = dict(rows)
+    most = max(counts.values(), default=0)
+    bars = [
+        {
+            "label": state.label,
+            "count": counts[state.value],
+            "width": max(1, round(100 * counts[state.value] / most)),
+            "colour": COLOURS.get(state.value, "grey"),
+            "url": rows_url("transfers.transfer", state=state.value, since="day"),
+        }
+        for state in State
+        if counts.get(state.value)
+    ]
+    return {"bars": bars, "total": sum(counts.values()), "date": f"{midnight:%A, %d %B %Y}"}
+
+
+def _funds(moment: datetime) -> list[dict[str, Any]]:
+    """Funds that are nearly full or close soon."""
+    full_seats = Q(capacity__seats_taken__gte=F("capacity__seat_limit") * NEARLY_FULL / 100)
+    full_dollars = Q(capacity__hard_cap__lte=(F("capacity__reserved") + F("capacity__confirmed")) * 100 / NEARLY_FULL)
+    closing = Q(closes_at__gte=moment, closes_at__lte=moment + SOON)
+    rows = (
+        Fund.objects.filter(status__in=(Fund.Status.OPEN, Fund.Status.CLOSING))
+        .filter(full_seats | full_dollars | closing)
+        .select_related("capacity")
+        .order_by(F("closes_at").asc(nulls_last=True), "name")[:8]
+    )
+    return [
+        {
+            "link": link_to(fund),
+            "badge": badge(fund.status),
+            "seats": seats_bar(fund.capacity),
+            "dollars": dollars_bar(fund.capacity, fund.currency),
+            "closes": when(fund.closes_at),
+            "soon": age(fund.closes_at - moment) if fund.closes_at and fund.closes_at <= moment + SOON else "",
+        }
+        for fund in rows
+    ]
+
+
+def _proof(request: HttpRequest, moment: datetime) -> dict[str, Any]:
+    """When the books were last compared, and when the record was last sealed."""
+    answer: dict[str, Any] = {}
+    if request.user.has_perm("transfers.view_reconciliationrun"):
+        answer["shows_run"] = True
+        if run := ReconciliationRun.objects.order_by("-id").first():
+            answer["run"] = {
+                "url": reverse("admin:transfers_reconciliationrun_change", args=[run.pk]),
+                "date": f"{run.date:%d %b %Y}",
+                "age": age(moment - run.at),
+                "matched": run.matched,
+                "new_breaks": run.new_breaks,
+                "incomplete": bool(run.problems),
+            }
+    if request.user.has_perm("events.view_seal"):
+        answer["shows_seal"] = True
+        if seal := Seal.objects.order_by("-number").first():
+            answer["seal"] = {
+                "url": reverse("admin:events_seal_change", args=[seal.pk]),
+                "number": seal.number,
+                "age": age(moment - seal.at),
+                "count": seal.count,
+            }
+    return answer

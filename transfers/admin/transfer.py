@@ -1,0 +1,115 @@
+"""Transfers: a list that finds, a page that tells one transfer's whole story, and the actions that are legal now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from accounts.models import Investor
+from bridge.console.acting import ActingAdmin
+from bridge.console.base import ReadOnlyAdmin
+from bridge.console.display import amount, badge, link_to, public_id, when
+from bridge.console.recent import recent
+from transfers.admin import story
+from transfers.admin.blockers import advice
+from transfers.admin.filters import BlockerFilter, StateFilter
+from transfers.admin.verbs import TRANSFER_VERBS
+from transfers.models import BankInstruction, Transfer
+
+MOST_INVESTORS = 500
+
+
+@admin.register(Transfer)
+class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
+    change_form_template = "console/transfer.html"
+    verbs = TRANSFER_VERBS
+    list_display = ("public", "state_badge", "money", "source", "investor_link", "fund_link", "blocker", "created")
+    list_filter = (StateFilter, BlockerFilter, "fund", "currency", recent("created_at"))
+    list_select_related = ("source_account", "investor", "fund")
+    search_fields = ("external_id__exact",)
+    search_help_text = (
+        "An id (trf_…, ins_…, acct_…, inv_…, fund_…), an external id, a leg's key or reference, or an investor."
+    )
+    ordering = ("-id",)
+    id_columns: ClassVar = {
+        "transfer": "id",
+        "account": "source_account_id",
+        "investor": "investor_id",
+        "fund": "fund_id",
+    }
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        if search_term.strip().lower().startswith("ins_"):
+            legs, _ = self.admin_site._registry[BankInstruction].get_search_results(
+                request, BankInstruction.objects.all(), search_term
+            )
+            return queryset.filter(pk__in=legs.values("transfer_id")), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def find(self, term: str) -> Q:
+        """Each way of naming a transfer is looked up by its own index, and the transfers found are put together."""
+        found = Q(external_id=term)
+        legs = BankInstruction.objects.filter(Q(key=term) | Q(reference=term) | Q(institution_reference=term))
+        found |= Q(pk__in=list(legs.values_list("transfer_id", flat=True)[:100]))
+        if len(term) >= 3:
+            investors = Investor.objects.filter(legal_name__icontains=term).values_list("pk", flat=True)
+            found |= Q(investor_id__in=list(investors[:MOST_INVESTORS]))
+        return found
+
+    def verb_rows(self) -> QuerySet:
+        return Transfer.objects.select_related("source_account", "investor", "fund")
+
+    def describe(self, row: Transfer) -> Sequence[object]:
+        return (
+            row.public_id,
+            badge(row.state),
+            amount(row.amount, row.currency),
+            f"{row.investor} → {row.fund}",
+        )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("source_account", "investor", "fund")
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:  # noqa: ARG002
+        return ("created",)  # the page is its own template: see `console/transfer.html`
+
+    def page_context(self, request: HttpRequest, row: Model) -> dict[str, Any]:
+        assert isinstance(row, Transfer)
+        return {**super().page_context(request, row), **story.context(request, row)}
+
+    @display(description="transfer")
+    def public(self, row: Transfer) -> str:
+        return public_id("transfer", row.pk)
+
+    @display(description="state")
+    def state_badge(self, row: Transfer) -> str:
+        return badge(row.state)
+
+    @display(description="amount", ordering="amount")
+    def money(self, row: Transfer) -> str:
+        return amount(row.amount, row.currency)
+
+    @display(description="from")
+    def source(self, row: Transfer) -> str:
+        return link_to(row.source_account)
+
+    @display(description="investor")
+    def investor_link(self, row: Transfer) -> str:
+        return link_to(row.investor)
+
+    @display(description="to")
+    def fund_link(self, row: Transfer) -> str:
+        return link_to(row.fund)
+
+    @display(description="waits for")
+    def blocker(self, row: Transfer) -> str:
+        return badge(row.blocker_code, advice(row.blocker_code).title, "amber") if row.blocker_code else ""
+
+    @display(description="requested", ordering="id")
+    def created(self, row: Transfer) -> str:
+        return when(row.created_at)

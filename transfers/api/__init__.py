@@ -1,0 +1,1 @@
+"""Transfers over REST: parse, gather facts, one service call, render."""

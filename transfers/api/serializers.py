@@ -1,0 +1,133 @@
+"""What comes in and what goes out. Answers are rendered by hand in `rendering`; their serializers document them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from bridge.kernel.api.fields import AmountField, MetadataField, MomentField, StrictSerializer, TextField, TypeIdField
+from bridge.kernel.api.paging import PageQuery
+from bridge.kernel.money import is_currency
+from transfers.models import BankInstruction
+from transfers.states import InstructionState, State
+
+
+class CurrencyField(TextField):
+    default_error_messages = {"unknown_currency": "This is no ISO 4217 currency code in capitals, such as USD."}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=3, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        code = super().to_internal_value(data)
+        if not is_currency(code):
+            self.fail("unknown_currency")
+        return code
+
+
+class TransferRequestSerializer(StrictSerializer):
+    source_account = TypeIdField("account", help_text="The account that the money comes from.")
+    fund = TypeIdField("fund")
+    amount = AmountField(help_text="Minor units.")
+    currency = CurrencyField(help_text="That of the account and of the fund: there is no conversion.")
+    external_id = TextField(required=False, max_length=100, default="", allow_blank=True, help_text="Your own id.")
+    metadata = MetadataField(required=False, default=dict)
+
+
+class ReasonSerializer(StrictSerializer):
+    reason = TextField(required=False, max_length=300, default="", allow_blank=True, help_text="Kept in the log.")
+
+
+class TransferQuery(PageQuery):
+    state = serializers.ListField(
+        child=serializers.ChoiceField(choices=State.choices), required=False, help_text="May be several."
+    )
+    fund = TypeIdField("fund", required=False)
+    source_account = TypeIdField("account", required=False)
+    external_id = TextField(required=False, max_length=100)
+    created_after = MomentField(required=False, help_text="Later than this.")
+    created_before = MomentField(required=False, help_text="Earlier than this.")
+
+
+class EventQuery(PageQuery):
+    type = serializers.ListField(
+        child=TextField(max_length=80), required=False, help_text="Such as `transfer.completed`; may be several."
+    )
+    after = TypeIdField("event", required=False, help_text="Go on behind this event: for readers that come again.")
+
+
+class ReservationSerializer(serializers.Serializer):
+    state = serializers.CharField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
+class LegSerializer(serializers.Serializer):
+    id = TypeIdField("instruction")
+    kind = serializers.ChoiceField(choices=BankInstruction.Kind.choices)
+    attempt = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=InstructionState.choices)
+    reference = serializers.CharField(help_text="What appears on statements.")
+    institution_reference = serializers.CharField()
+    submitted_at = serializers.DateTimeField(allow_null=True)
+    settled_at = serializers.DateTimeField(allow_null=True)
+    settled_amount = serializers.IntegerField()
+    return_code = serializers.CharField()
+
+
+class DecisionSerializer(serializers.Serializer):
+    rule = serializers.CharField()
+    version = serializers.IntegerField()
+    outcome = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class BlockerSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class TransferSerializer(serializers.Serializer):
+    id = TypeIdField("transfer")
+    object = serializers.CharField(default="transfer")
+    state = serializers.ChoiceField(choices=State.choices)
+    amount = AmountField()
+    currency = serializers.CharField()
+    source_account = TypeIdField("account")
+    fund = TypeIdField("fund")
+    reservation = ReservationSerializer(allow_null=True)
+    legs = LegSerializer(many=True)
+    decisions = DecisionSerializer(many=True, help_text="Of the latest verification.")
+    blocker = BlockerSerializer(allow_null=True, help_text="Why it does not move by itself, if so.")
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    expected_at = serializers.DateTimeField(allow_null=True)
+    final_at = serializers.DateTimeField(allow_null=True)
+    external_id = serializers.CharField()
+    metadata = MetadataField()
+    livemode = serializers.BooleanField()
+
+
+class CheckSerializer(serializers.Serializer):
+    object = serializers.CharField(default="transfer_check")
+    outcome = serializers.CharField()
+    state = serializers.ChoiceField(choices=State.choices, help_text="The state that the transfer would have.")
+    decisions = DecisionSerializer(many=True)
+
+
+class SubjectSerializer(serializers.Serializer):
+    type = serializers.CharField()
+    id = serializers.CharField()
+
+
+class EventSerializer(serializers.Serializer):
+    id = TypeIdField("event")
+    object = serializers.CharField(default="event")
+    type = serializers.CharField()
+    subject = SubjectSerializer()
+    seq = serializers.IntegerField(help_text="1, 2, 3 … per subject.")
+    state = serializers.CharField()
+    version = serializers.IntegerField()
+    actor = serializers.DictField(child=serializers.CharField())
+    data = serializers.DictField()
+    at = serializers.DateTimeField()

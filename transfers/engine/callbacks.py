@@ -1,0 +1,73 @@
+"""Stored callbacks, processed in the order of their arrival. Processing one twice changes nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from bridge.kernel import clock
+from bridge.kernel.gateway import InstructionKind, Outcome, Report
+from bridge.kernel.results import Refused
+from transfers.engine import steps
+from transfers.models import BankInstruction, InboundCallback
+
+logger = logging.getLogger(__name__)
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """How a callback is stored: the adapter's reading of it, not the institution's wire format."""
+    values = asdict(report)
+    values["at"] = report.at.isoformat() if report.at else None
+    return values
+
+
+def from_json(values: dict[str, Any]) -> Report:
+    at = datetime.fromisoformat(values["at"]) if values.get("at") else None
+    return Report(**{**values, "outcome": Outcome(values["outcome"]), "at": at})
+
+
+def process(*, limit: int) -> int:
+    """Apply up to `limit` waiting callbacks; returns how many there were."""
+    waiting = list(InboundCallback.objects.filter(processed_at__isnull=True).order_by("id")[:limit])
+    if not waiting:
+        return 0
+    reports: dict[int, Report] = {}
+    for row in waiting:
+        try:
+            reports[row.id] = from_json(row.body)
+        except (KeyError, TypeError, ValueError) as error:
+            row.problem = f"It cannot be read: {type(error).__name__}."
+    kinds = dict(
+        BankInstruction.objects.filter(key__in={report.key for report in reports.values()}).values_list("key", "kind")
+    )
+    by_kind: dict[str, list[InboundCallback]] = defaultdict(list)
+    for row in waiting:
+        if row.id in reports:
+            kind = kinds.get(reports[row.id].key)
+            if kind is None:
+                row.problem = "No instruction of ours has this key."
+            else:
+                by_kind[kind].append(row)
+    for kind, rows in by_kind.items():
+        _apply(InstructionKind(kind), rows, reports)
+    moment = clock.now()
+    for row in waiting:
+        row.processed_at = moment
+    InboundCallback.objects.bulk_update(waiting, ["processed_at", "problem"])
+    return len(waiting)
+
+
+def _apply(kind: InstructionKind, rows: list[InboundCallback], reports: dict[int, Report]) -> None:
+    try:
+        results = steps.apply(kind, [reports[row.id] for row in rows])
+    except Exception as error:
+        logger.exception("callbacks of kind %s could not be applied", kind)
+        for row in rows:
+            row.problem = f"It could not be applied: {type(error).__name__}."
+        return
+    for row, result in zip(rows, results, strict=True):
+        if isinstance(result, Refused):
+            row.problem = str(result.error)[:300]

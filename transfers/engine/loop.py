@@ -1,0 +1,82 @@
+"""The engine's loop: drain what is due until nothing is. Woken by messages without content, or by the sweep."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+
+from bridge.kernel import clock
+from bridge.kernel.results import ENGINE
+from transfers import facts, services
+from transfers.engine import callbacks, claims, steps
+from transfers.models import Transfer, Work
+from transfers.policy import policy
+from transfers.states import Step
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+MAX_ROUNDS = 10_000  # a bound on one call, not on the work: the next wake-up goes on
+
+
+def drain(*, batch: int = BATCH, max_rounds: int = MAX_ROUNDS) -> int:
+    """Do all due work and return how many pieces that was."""
+    done = 0
+    for _ in range(max_rounds):
+        moved = one_round(batch=batch)
+        if not moved:
+            break
+        done += moved
+    return done
+
+
+def one_round(*, batch: int = BATCH) -> int:
+    """One batch of every kind of work; 0 when nothing is due."""
+    moved = callbacks.process(limit=batch)
+    for step, handler in steps.HANDLERS.items():
+        ids = claims.claim(step, limit=batch)
+        if ids:
+            isolated(ids, handler)
+            moved += len(ids)
+    late = claims.overdue(moment=clock.now(), limit=batch)
+    if late:
+        isolated(late, steps.expire)
+        moved += len(late)
+    return moved + promote()
+
+
+def promote() -> int:
+    """Give free places to those who wait for them; returns how many moved."""
+    moved = 0
+    for fund_id in claims.funds_with_room():
+        waiting = Work.objects.filter(step=Step.PROMOTE, transfer__fund_id=fund_id)
+        accounts = set(waiting.values_list("account_id", flat=True))
+        known = facts.gather(account_ids=accounts, max_age=policy().balance_age_create)
+        results = services.promote_waitlist(fund_id=fund_id, facts=known, actor=ENGINE)
+        moved += sum(1 for result in results if getattr(result, "state", "waitlisted") != "waitlisted")
+    return moved
+
+
+def isolated(ids: Sequence[uuid.UUID], handler: Callable[[Sequence[uuid.UUID]], None]) -> None:
+    """Run a batch; when it fails, halve it until the poisoned transfer stands alone, and block that one."""
+    try:
+        handler(ids)
+    except Exception as error:
+        if len(ids) > 1:
+            logger.warning("a batch of %d failed (%s), halving it", len(ids), error)
+            middle = len(ids) // 2
+            isolated(ids[:middle], handler)
+            isolated(ids[middle:], handler)
+            return
+        logger.exception("transfer %s cannot be worked on", ids[0])
+        _set_aside(ids[0], error)
+
+
+def _set_aside(transfer_id: uuid.UUID, error: Exception) -> None:
+    row = Transfer.objects.filter(pk=transfer_id).values_list("blocker_code", flat=True).first()
+    if row == "engine_fault":
+        services.postpone_work(transfer_ids=[transfer_id], seconds=60)
+        return
+    message = f"Bridge could not work on this transfer ({type(error).__name__}). Engineers have the details in the log."
+    services.block_transfers(transfer_ids=[transfer_id], code="engine_fault", message=message, actor=ENGINE)

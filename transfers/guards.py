@@ -1,0 +1,66 @@
+"""The trigger that keeps the lifecycle: once per statement, whoever writes."""
+
+from __future__ import annotations
+
+import pgtrigger
+
+from transfers.states import EDGES, State
+
+_EDGES = ", ".join(f"('{source}', '{target}')" for source, targets in EDGES.items() for target in targets)
+
+
+def lifecycle_kept() -> pgtrigger.Trigger:
+    """A changed state needs a legal edge, the next version, and the event that says so, in this transaction."""
+    return pgtrigger.Trigger(
+        name="lifecycle_kept",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Update,
+        referencing=pgtrigger.Referencing(old="before", new="after"),
+        func=f"""
+            IF EXISTS (
+                SELECT 1 FROM after JOIN before USING (id)
+                WHERE after.state <> before.state
+                AND ((before.state, after.state) NOT IN (VALUES {_EDGES})
+                     OR after.version <> before.version + 1)
+            ) THEN
+                RAISE EXCEPTION 'illegal_transition: no such edge in the lifecycle, or not the next version';
+            END IF;
+            IF EXISTS (
+                SELECT 1 FROM after JOIN before USING (id)
+                LEFT JOIN events_event AS e ON e.subject_type = 'transfer' AND e.subject_id = after.id
+                    AND e.seq = after.version AND e.version = after.version AND e.state = after.state
+                    AND e.tx = pg_current_xact_id()
+                WHERE (after.version <> before.version OR after.state <> before.state) AND e.id IS NULL
+            ) THEN
+                RAISE EXCEPTION 'event_missing: a transfer changes only together with its event';
+            END IF;
+            RETURN NULL;
+        """,
+    )
+
+
+def birth_recorded() -> pgtrigger.Trigger:
+    """A new transfer stands where one legal edge leads from `requested` (a split child: in money), with its event."""
+    first = ", ".join(f"'{state}'" for state in EDGES[State.REQUESTED])
+    return pgtrigger.Trigger(
+        name="birth_recorded",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        referencing=pgtrigger.Referencing(new="fresh"),
+        func=f"""
+            IF EXISTS (
+                SELECT 1 FROM fresh
+                LEFT JOIN events_event AS e ON e.subject_type = 'transfer' AND e.subject_id = fresh.id
+                    AND e.seq = fresh.version AND e.version = fresh.version AND e.state = fresh.state
+                    AND e.tx = pg_current_xact_id()
+                WHERE e.id IS NULL
+                OR NOT (fresh.state IN ({first})
+                        OR fresh.split_from_id IS NOT NULL AND fresh.state IN ('withdrawn', 'completed'))
+            ) THEN
+                RAISE EXCEPTION 'illegal_birth: a transfer begins where its verification put it, with its event';
+            END IF;
+            RETURN NULL;
+        """,
+    )

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import InvestorAccount
+from bridge.kernel import ids
+from bridge.kernel.gateway import InstructionKind
+from transfers.models.transfer import Transfer
+from transfers.states import LIVE, UNANSWERED, InstructionState
+
+
+class BankInstruction(models.Model):
+    """One order to one institution, with one permanent idempotency key.
+
+    Amounts are minor units of `currency`: `amount` was ordered, `settled_amount` credited so far, `fee` kept on the
+    way, `returned_amount` sent back afterwards. A retry is a new row with `attempt + 1` and a new key.
+    """
+
+    class Kind(models.TextChoices):
+        WITHDRAWAL = InstructionKind.WITHDRAWAL.value, "withdrawal"
+        DEPOSIT = InstructionKind.DEPOSIT.value, "deposit"
+        REFUND = InstructionKind.REFUND.value, "refund"
+        RECALL = InstructionKind.RECALL.value, "recall"
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    transfer = models.ForeignKey(Transfer, on_delete=models.PROTECT, related_name="instructions", db_index=False)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    account = models.ForeignKey(
+        InvestorAccount, null=True, blank=True, on_delete=models.PROTECT, related_name="instructions", db_index=False
+    )
+    institution = models.CharField(max_length=40)
+    key = models.CharField(max_length=64, unique=True)
+    amount = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    state = models.CharField(max_length=12, choices=InstructionState.choices)
+    reference = models.CharField(max_length=35, help_text="What appears on statements.")
+    institution_reference = models.CharField(max_length=64, blank=True)
+    settled_amount = models.BigIntegerField(default=0)
+    returned_amount = models.BigIntegerField(default=0)
+    fee = models.BigIntegerField(default=0)
+    return_code = models.CharField(max_length=20, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+    sends = models.PositiveSmallIntegerField(default=1)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    last_sent_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    key_expires_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["transfer", "kind", "attempt"], name="instruction_attempt_once"),
+            models.UniqueConstraint(
+                fields=["transfer", "kind"], name="instruction_one_live", condition=Q(state__in=[str(s) for s in LIVE])
+            ),
+            models.UniqueConstraint(
+                fields=["account"],
+                name="withdrawal_one_unanswered",
+                condition=Q(kind="withdrawal", state__in=[str(s) for s in UNANSWERED]),
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="instruction_amount"),
+            models.CheckConstraint(
+                condition=Q(settled_amount__gte=0, returned_amount__gte=0, fee__gte=0), name="instruction_facts"
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="withdrawal") | Q(account__isnull=False), name="withdrawal_has_account"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=InstructionState.values), name="instruction_known_state"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.attempt} {self.state}"
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("instruction", self.id)
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE

@@ -1,0 +1,68 @@
+"""Keeping a bank's statement: once, whole, and only when its figures agree."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from bridge.kernel.gateway import Activity
+from bridge.kernel.results import Actor
+from bridge.kernel.transactions import unit_of_work
+from transfers.models import BankStatement
+from transfers.reconciliation.statements import Statement, StatementRefused, read
+
+INTAKE_LOCK = 0x696E74616B65
+
+
+def import_statement(*, name: str, content: bytes, actor: Actor) -> BankStatement:
+    """Read a statement file and keep it; the next reconciliation of its day compares it.
+
+    Raises `StatementRefused` where the file is none or not whole, was imported before, or does not begin where the
+    last imported statement before it ended.
+    """
+    statement = read(name=name, content=content)
+    digest = hashlib.sha256(content).hexdigest()
+    with unit_of_work() as at:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [INTAKE_LOCK])
+        _refuse_repeated(statement, digest)
+        return BankStatement.objects.create(
+            account=statement.account,
+            currency=statement.currency,
+            date=statement.day,
+            opening=statement.opening,
+            closing=statement.closing,
+            lines=[_row(line) for line in statement.lines],
+            format=statement.format,
+            sha256=digest,
+            imported_at=at,
+            imported_by=actor.label or actor.id,
+        )
+
+
+def _refuse_repeated(statement: Statement, digest: str) -> None:
+    same = BankStatement.objects.filter(sha256=digest).first()
+    if same is not None:
+        raise StatementRefused(why=f"this very file was imported on {same.imported_at:%Y-%m-%d %H:%M} UTC")
+    of_account = BankStatement.objects.filter(account=statement.account)
+    if of_account.filter(date=statement.day).exists():
+        raise StatementRefused(why=f"another statement of {statement.account} for {statement.day} was imported")
+    before = of_account.filter(date__lt=statement.day).order_by("-date").first()
+    if before is not None and before.closing != statement.opening:
+        raise StatementRefused(
+            why=f"it opens with {statement.opening}, but the statement of {before.date} closed with {before.closing}; "
+            "a day between them is missing, or one of them is not whole"
+        )
+
+
+def lines_of(statement: BankStatement) -> list[Activity]:
+    """The kept lines as they were read."""
+    return [Activity(**{**row, "at": datetime.fromisoformat(row["at"])}) for row in statement.lines]
+
+
+def _row(line: Activity) -> dict[str, Any]:
+    return {**asdict(line), "at": line.at.isoformat()}

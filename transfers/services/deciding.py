@@ -1,0 +1,274 @@
+"""What people decide about transfers whose money has not moved, and what the clock decides for them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+
+
+from bridge.kernel import idempotency
+from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion, WrongState
+from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
+from bridge.kernel.transactions import unit_of_work
+from funds.models import Verification
+from funds.rules.engine import Verdict
+from funds.rules.outcomes import Outcome
+from transfers.facts import Facts
+from transfers.models import Transfer, Work
+from transfers.policy import policy
+from transfers.services import requesting, verifying
+from transfers.services.batch import Batch
+from transfers.services.requesting import Render
+from transfers.services.verifying import Subject
+from transfers.states import CANCELLABLE, HELD, State, Step
+
+Decide = Callable[[Batch, Transfer, Change], Result]
+
+
+class MakerIsChecker(NotAllowed):
+    code = "maker_is_checker"
+    title = "A second person is needed"
+    message = "You asked for this transfer yourself: somebody else must decide about it."
+
+
+class CriteriaNotMet(BridgeError):
+    code = "criteria_not_met"
+    status = 409
+    title = "The fund's criteria are not met"
+    message = "It cannot be approved: {reasons}"
+
+
+def cancel_transfers(
+    *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
+) -> list[Result] | idempotency.Answer:
+    """Call transfers off before their money moves: hold and place are given back.
+
+    Refused: `NotFound`, `StaleVersion`, `WrongState` from `withdrawing` on. Locks transfers, accounts, capacity,
+    allocations. `key` and `render` as in `request_transfers`.
+    """
+    return _decided(changes, actor, _cancel, states=CANCELLABLE, verb="cancelled", key=key, render=render)
+
+
+def reject_transfers(
+    *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
+) -> list[Result] | idempotency.Answer:
+    """A checker says no. Refused as in `cancel_transfers`, and `MakerIsChecker`."""
+    return _decided(
+        changes, actor, _reject, states=CANCELLABLE, verb="rejected", checker=True, key=key, render=render
+    )
+
+
+def approve_transfers(
+    *,
+    changes: Sequence[Change],
+    actor: Actor,
+    facts: Facts,
+    key: idempotency.Key | None = None,
+    render: Render | None = None,
+) -> list[Result] | idempotency.Answer:
+    """A checker lets reviewed transfers go on. The rules run again: what they want held is the checker's to allow,
+    what they fail is refused with `CriteriaNotMet`. Also refused: `MakerIsChecker`, and as in `cancel_transfers`.
+    """
+
+    def approve(batch: Batch, transfer: Transfer, change: Change) -> Result:
+        return _approve(batch, transfer, facts)
+
+    return _decided(
+        changes, actor, approve, states=(State.IN_REVIEW,), verb="approved", checker=True, key=key, render=render
+    )
+
+
+def hold_transfers(
+    *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
+) -> list[Result] | idempotency.Answer:
+    """Stop approved transfers for a review before their money moves; hold and place stay."""
+    return _decided(changes, actor, _hold, states=(State.APPROVED,), verb="held", key=key, render=render)
+
+
+def expire_transfers(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Result]:
+    """End those whose reservation, review or waitlist time is over; the others are left alone."""
+    with unit_of_work() as moment:
+        batch = Batch(actor=actor, at=moment)
+        rows = batch.lock_transfers(transfer_ids)
+        due = {
+            row.id: row
+            for row in rows.values()
+            if row.state in CANCELLABLE and row.expires_at is not None and row.expires_at <= moment
+        }
+        _lock_what_is_held(batch, list(due.values()))
+        results: list[Result] = []
+        for transfer_id in transfer_ids:
+            row = due.get(transfer_id)
+            if row is None:
+                results.append(Refused(transfer_id, WrongState(state="not due", verb="expired")))
+                continue
+            _let_go(batch, row)
+            row.expire(at=moment)
+            batch.note(row, "transfer.expired")
+            results.append(Done(row.id, str(row.state), row.version))
+        batch.save()
+    return results
+
+
+def promote_waitlist(*, fund_id: uuid.UUID, facts: Facts, actor: Actor) -> list[Result]:
+    """Give free places of a fund to its waitlist, in the order of requests.
+
+    Its own transaction, woken by a release. Those whom the rules now fail are rejected, those they want reviewed go
+    to review; the first that finds no room does not stop a smaller one behind it.
+    """
+    with unit_of_work() as moment:
+        batch = Batch(actor=actor, at=moment)
+        waiting = Work.objects.filter(step=Step.PROMOTE, transfer__fund_id=fund_id).order_by("transfer_id")
+        rows = batch.lock_transfers(waiting.values_list("transfer_id", flat=True))
+        queue = [row for row in rows.values() if row.state == State.WAITLISTED]
+        batch.lock_accounts({row.source_account_id for row in queue})
+        batch.lock_places_of(queue)
+        results: list[Result] = [_promote(batch, row, facts) for row in queue]
+        batch.save()
+    return results
+
+
+def _promote(batch: Batch, transfer: Transfer, facts: Facts) -> Result:
+    verdict = _judge_again(batch, transfer, facts)
+    assert batch.places is not None
+    if verdict.outcome == Outcome.FAIL:
+        transfer.reject(at=batch.at)
+        batch.note(transfer, "transfer.rejected", reasons=verifying.reasons(verdict, at_least=Outcome.FAIL))
+        batch.finish(transfer)
+    elif verdict.outcome != Outcome.WAITLIST and batch.places.has_room(
+        transfer.fund_id, transfer.investor_id, transfer.amount
+    ):
+        requesting.take(batch, transfer)
+        if verdict.outcome == Outcome.HOLD:
+            requesting.review(batch, transfer, verdict)
+        else:
+            requesting.approve(batch, transfer)
+    return Done(transfer.id, str(transfer.state), transfer.version)
+
+
+def _decided(
+    changes: Sequence[Change],
+    actor: Actor,
+    decide: Decide,
+    *,
+    states: Sequence[State],
+    verb: str,
+    checker: bool = False,
+    key: idempotency.Key | None,
+    render: Render | None,
+) -> list[Result] | idempotency.Answer:
+    """The common course: replay, locks, refusals, one decision per item, one save, one answer."""
+    with unit_of_work() as moment:
+        if key is not None:
+            stored = idempotency.replay(key)
+            if stored is not None:
+                return stored
+        batch = Batch(actor=actor, at=moment)
+        rows = batch.lock_transfers(change.id for change in changes)
+        refusals = {change.id: refusal(change, rows.get(change.id), actor, states, verb, checker) for change in changes}
+        _lock_what_is_held(batch, [rows[change.id] for change in changes if refusals[change.id] is None])
+        results: list[Result] = []
+        for change in changes:
+            error = refusals[change.id]
+            results.append(
+                Refused(change.id, error) if error is not None else decide(batch, rows[change.id], change)
+            )
+        batch.save()
+        if key is None or render is None:
+            return results
+        answer = render(results)
+        idempotency.keep(key, answer, at=moment)
+        return answer
+
+
+def refusal(
+    change: Change, row: Transfer | None, actor: Actor, states: Sequence[State], verb: str, checker: bool
+) -> BridgeError | None:
+    """Why this change is not possible, if it is not."""
+    if row is None:
+        return NotFound(what="transfer")
+    if change.expected_version not in (None, row.version):
+        return StaleVersion(expected=change.expected_version, actual=row.version)
+    if row.state not in states:
+        return WrongState(state=State(row.state).label, verb=verb)
+    if checker and actor.role not in (Role.CHECKER, Role.COMPLIANCE):
+        return NotAllowed()
+    if checker and row.requested_by == actor.id:
+        return MakerIsChecker()
+    return None
+
+
+def _lock_what_is_held(batch: Batch, rows: Sequence[Transfer]) -> None:
+    batch.lock_accounts({row.source_account_id for row in rows})
+    batch.lock_places_of(rows)
+
+
+def _let_go(batch: Batch, transfer: Transfer) -> None:
+    """Give back what this state holds, and close its work. Call before the transition."""
+    if transfer.state in HELD:
+        requesting.give_back(batch, transfer)
+    batch.finish(transfer)
+
+
+def _cancel(batch: Batch, transfer: Transfer, change: Change) -> Result:
+    _let_go(batch, transfer)
+    transfer.cancel(at=batch.at)
+    batch.note(transfer, "transfer.cancelled", reason=change.reason)
+    return Done(transfer.id, str(transfer.state), transfer.version)
+
+
+def _reject(batch: Batch, transfer: Transfer, change: Change) -> Result:
+    _let_go(batch, transfer)
+    transfer.reject(at=batch.at)
+    reason = change.reason or "Rejected after a review."
+    batch.note(transfer, "transfer.rejected", reasons=[{"rule": "review", "reason": reason}])
+    return Done(transfer.id, str(transfer.state), transfer.version)
+
+
+def _hold(batch: Batch, transfer: Transfer, change: Change) -> Result:
+    assert batch.places is not None
+    expires_at = policy().after(batch.at, "review")
+    reason = change.reason or "Held for a review by operations."
+    transfer.hold(at=batch.at, expires_at=expires_at, code="held_by_operations", reason=reason[:400])
+    batch.note(transfer, "transfer.held", reasons=[{"rule": "review", "reason": reason}])
+    batch.places.postpone(transfer.id, expires_at)
+    batch.schedule(transfer, Step.DECIDE, expires_at)
+    return Done(transfer.id, str(transfer.state), transfer.version)
+
+
+def _approve(batch: Batch, transfer: Transfer, facts: Facts) -> Result:
+    verdict = _judge_again(batch, transfer, facts)
+    if verdict.outcome == Outcome.FAIL:
+        why = verifying.sentence(verdict, at_least=Outcome.FAIL)
+        return Refused(transfer.id, CriteriaNotMet(reasons=why))
+    assert batch.places is not None
+    batch.places.postpone(transfer.id, policy().after(batch.at, "reservation"))
+    requesting.approve(batch, transfer, by=batch.actor.id)
+    return Done(transfer.id, str(transfer.state), transfer.version)
+
+
+def _judge_again(batch: Batch, transfer: Transfer, facts: Facts) -> Verdict:
+    """The create rules once more, with what this transfer holds already taken out of what it competes with."""
+    assert batch.places is not None
+    reserved = batch.places.reserved_for(transfer.id)
+    subject = Subject(
+        account=batch.accounts[transfer.source_account_id],
+        fund=transfer.fund,
+        capacity=batch.places.capacity(transfer.fund_id),
+        already=batch.places.already(transfer.fund_id, transfer.investor_id) - reserved,
+        amount=transfer.amount,
+        currency=transfer.currency,
+        own_reserved=reserved,
+        own_held=transfer.amount if transfer.state in HELD else 0,
+    )
+    verdict, seen = verifying.judge(
+        subject,
+        stage=Verification.Stage.CREATE,
+        at=batch.at,
+        observation=facts.observations.get(transfer.source_account_id),
+    )
+    if verdict.outcome != Outcome.WAITLIST:
+        batch.verified(
+            verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.CREATE, verdict, seen)
+        )
+    return verdict

@@ -1,0 +1,183 @@
+"""The second leg: from clearing to the fund."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from accounts.ledger import rows
+from bridge.kernel.errors import WrongState
+from bridge.kernel.gateway import InstructionKind, Outcome, Report
+from bridge.kernel.results import Actor, Done, Refused, Result
+from bridge.kernel.transactions import unit_of_work
+from funds.models import Fund, Verification
+from funds.rules.engine import Verdict
+from funds.rules.outcomes import Outcome as Verdicts
+from transfers.models import BankInstruction, Transfer
+from transfers.policy import policy
+from transfers.services import orders, outcomes, unwinding, verifying
+from transfers.services.batch import Batch
+from transfers.services.verifying import Subject
+from transfers.states import NextStep, State, Step
+
+
+def begin_deposits(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Result]:
+    """Begin those that may: rules again, D1 posted, instruction committed as submitted (`Done.data["sent"]`).
+
+    What the rules now fail follows the fund's policy: refund, or hold for operations. What they want held waits with
+    a blocker. Refused: `WrongState` for what is not in `withdrawn` with the deposit next.
+
+    Locks transfers, accounts, capacity and allocations, then ledger accounts.
+    """
+    with unit_of_work() as moment:
+        batch = Batch(actor=actor, at=moment)
+        found = batch.lock_transfers(transfer_ids)
+        ready = [row for row in found.values() if _may_begin(row)]
+        batch.lock_accounts({row.source_account_id for row in ready})
+        batch.lock_places_of(ready)
+        before = orders.attempts(ready, InstructionKind.DEPOSIT)
+        results: list[Result] = []
+        for transfer_id in transfer_ids:
+            row = found.get(transfer_id)
+            if row is None or not _may_begin(row):
+                results.append(Refused(transfer_id, WrongState(state=row.state if row else "unknown", verb="deposited")))
+            else:
+                results.append(_begin(batch, row, before.get(row.id, 0) + 1))
+        batch.save()
+    return results
+
+
+def settle_deposits(*, reports: Sequence[Report], actor: Actor) -> list[Result]:
+    """Take what institutions say about deposits. See `outcomes.apply`."""
+    return outcomes.apply(leg=LEG, reports=reports, actor=actor)
+
+
+def _may_begin(row: Transfer) -> bool:
+    return row.state == State.WITHDRAWN and row.next_step == NextStep.DEPOSIT
+
+
+def _begin(batch: Batch, transfer: Transfer, attempt: int) -> Result:
+    assert batch.places is not None
+    reserved = batch.places.reserved_for(transfer.id)
+    subject = Subject(
+        account=batch.accounts[transfer.source_account_id],
+        fund=transfer.fund,
+        capacity=batch.places.capacity(transfer.fund_id),
+        already=batch.places.already(transfer.fund_id, transfer.investor_id) - reserved,
+        amount=transfer.amount,
+        currency=transfer.currency,
+        own_reserved=reserved,
+    )
+    verdict, seen = verifying.judge(subject, stage=Verification.Stage.DEPOSIT, at=batch.at, observation=None)
+    batch.verified(verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.DEPOSIT, verdict, seen))
+    if verdict.outcome != Verdicts.PASS:
+        _stop(batch, transfer, verdict)
+        return Done(transfer.id, str(transfer.state), transfer.version)
+    if not reserved:
+        unwinding.wait_for_people(
+            batch, transfer, "no_place", "Its place in the fund was given back. Refund it, or free a place and retry."
+        )
+        return Done(transfer.id, str(transfer.state), transfer.version)
+    order = orders.instruct(batch, transfer, InstructionKind.DEPOSIT, attempt=attempt)
+    transfer.begin_deposit(at=batch.at)
+    batch.note(transfer, "transfer.depositing", instruction=order.id, attempt=attempt)
+    batch.post(rows.deposit_submitted(batch.parties(transfer, order), amount=order.amount))
+    batch.schedule(transfer, Step.ASK_DEPOSIT, policy().after(batch.at, "answer"))
+    return Done(transfer.id, str(transfer.state), transfer.version, {"sent": True})
+
+
+def _stop(batch: Batch, transfer: Transfer, verdict: Verdict) -> None:
+    """The criteria are no longer met, after the money has left the investor."""
+    why = verifying.sentence(verdict, at_least=Verdicts.HOLD)
+    if verdict.outcome == Verdicts.FAIL and transfer.fund.on_deposit_failure == Fund.OnDepositFailure.REFUND:
+        unwinding.turn_back(batch, transfer, verifying.reasons(verdict, at_least=Verdicts.FAIL))
+        return
+    code = "fund_closed_after_withdrawal" if verdict.outcome == Verdicts.FAIL else "criteria_on_hold"
+    unwinding.wait_for_people(batch, transfer, code, f"{why} Refund it, or retry the deposit."[:400])
+
+
+def _settled(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
+    """D2. The whole amount left us; what the fund was not credited with was kept on the way."""
+    assert batch.places is not None
+    credited = min(report.settled_amount, order.amount)
+    order.settled_amount, order.fee = credited, order.amount - credited
+    batch.post(
+        rows.deposit_settled(batch.parties(transfer, order, report.at), amount=order.amount, credited=credited)
+    )
+    batch.places.confirm(transfer.id)
+    transfer.complete(at=batch.at, final_at=policy().after(batch.at, "return_window"))
+    batch.note(transfer, "transfer.completed", instruction=order.id, settled_amount=credited, fee=order.fee)
+    batch.finish(transfer)
+
+
+def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
+    """D3: back in clearing; the fund's policy says what then."""
+    batch.post(rows.deposit_rejected(batch.parties(transfer, order, report.at), amount=order.amount))
+    next_step = after_failure(transfer)
+    transfer.reject_deposit(at=batch.at, next_step=next_step)
+    _go_on(batch, transfer, next_step, f"The fund's bank rejected the deposit: {order.reason or order.return_code}.")
+    batch.note(
+        transfer,
+        "transfer.deposit_rejected",
+        instruction=order.id,
+        code=order.return_code,
+        reason=order.reason,
+        next_step=next_step,
+    )
+
+
+def _returned(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
+    """D4: the fund's bank gave the whole deposit back; less a fee where it kept one."""
+    back = report.returned_amount - order.returned_amount
+    fee = transfer.amount - order.fee - back
+    if transfer.state != State.COMPLETED or fee < 0 or order.returned_amount:
+        raise outcomes.UnexpectedEvidence(reported="returned", state=order.get_state_display())
+    assert batch.places is not None
+    batch.post(
+        rows.deposit_returned(
+            batch.parties(transfer, order, report.at), amount=order.settled_amount, fee=order.settled_amount - back
+        )
+    )
+    batch.places.unconfirm(transfer.id)
+    batch.places.resize(transfer.id, back)
+    transfer.amount = back
+    next_step = after_failure(transfer)
+    transfer.return_deposit(at=batch.at, next_step=next_step)
+    _go_on(batch, transfer, next_step, f"The fund's bank returned the deposit: {report.reason or report.code}.")
+    batch.note(
+        transfer,
+        "transfer.deposit_returned",
+        instruction=order.id,
+        amount_returned=back,
+        code=report.code,
+        next_step=next_step,
+    )
+
+
+def after_failure(transfer: Transfer) -> NextStep:
+    if transfer.fund.on_deposit_failure == Fund.OnDepositFailure.REFUND:
+        return NextStep.REFUND
+    return NextStep.NONE
+
+
+def _go_on(batch: Batch, transfer: Transfer, next_step: NextStep, why: str) -> None:
+    if next_step == NextStep.REFUND:
+        batch.schedule(transfer, Step.REFUND, batch.at)
+        return
+    transfer.block("deposit_rejected", f"{why} Retry the deposit or refund the investor."[:400], at=batch.at)
+    batch.schedule(transfer, Step.BLOCKED, None)
+
+
+def _needs_places(report: Report, order: BankInstruction) -> bool:  # noqa: ARG001
+    return report.outcome in (Outcome.SETTLED, Outcome.RETURNED)
+
+
+LEG = outcomes.Leg(
+    kind=InstructionKind.DEPOSIT,
+    ask=Step.ASK_DEPOSIT,
+    settle=Step.SETTLE_DEPOSIT,
+    settled=_settled,
+    rejected=_rejected,
+    returned=_returned,
+    needs_places=_needs_places,
+)

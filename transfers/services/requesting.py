@@ -1,0 +1,301 @@
+"""Asking for transfers: rules, hold, place, order, event, in one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from accounts import holds
+from accounts.models import InvestorAccount
+from bridge.kernel import idempotency, ids
+from bridge.kernel.errors import BridgeError, NotFound
+from bridge.kernel.money import MAX_AMOUNT
+from bridge.kernel.results import Actor, Done, Refused, Result
+from bridge.kernel.transactions import unit_of_work
+from funds.models import Fund, Verification
+from funds.places import Places
+from funds.rules.engine import Verdict
+from funds.rules.outcomes import Outcome
+from transfers.facts import Facts
+from transfers.models import Transfer
+from transfers.policy import policy
+from transfers.services import verifying
+from transfers.services.batch import Batch
+from transfers.services.verifying import Subject
+from transfers.states import State, Step
+
+Render = Callable[[list[Result]], idempotency.Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRequest:
+    """What somebody asks for. `amount` in minor units of `currency`."""
+
+    source_account_id: uuid.UUID
+    fund_id: uuid.UUID
+    amount: int
+    currency: str
+    external_id: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What would be decided about a request, and why."""
+
+    outcome: str
+    state: str
+    decisions: list[dict[str, Any]]
+
+
+class AmountOutOfRange(BridgeError):
+    code = "amount_out_of_range"
+    status = 422
+    title = "Amount out of range"
+    message = "An amount is 1 to 999,999,999,999,999 minor units."
+
+
+class CurrencyMismatch(BridgeError):
+    code = "currency_mismatch"
+    status = 422
+    title = "Another currency"
+    message = "The account holds {account}, the request says {currency}. There is no conversion."
+
+
+_STATE = {
+    Outcome.PASS: State.APPROVED,
+    Outcome.HOLD: State.IN_REVIEW,
+    Outcome.WAITLIST: State.WAITLISTED,
+    Outcome.FAIL: State.REJECTED,
+}
+
+
+def request_transfers(
+    *,
+    requests: Sequence[TransferRequest],
+    actor: Actor,
+    facts: Facts,
+    key: idempotency.Key | None = None,
+    render: Render | None = None,
+) -> list[Result] | idempotency.Answer:
+    """Verify each request and open its transfer in the state that the rules chose.
+
+    Approved and reviewed ones take the hold and the place in the same commit. Results are in the order of the
+    requests; an unknown account or fund is refused by itself. With `key` and `render` the answer is kept under the
+    key, or the kept one returned; raises `RequestInFlight` and `IdempotencyKeyReused`.
+
+    Locks the accounts, then the funds' capacities, then the allocations.
+    """
+    with unit_of_work() as moment:
+        if key is not None:
+            stored = idempotency.replay(key)
+            if stored is not None:
+                return stored
+        batch = Batch(actor=actor, at=moment)
+        results = _Intake(batch, requests, facts).run()
+        batch.save()
+        if key is None or render is None:
+            return results
+        answer = render(results)
+        idempotency.keep(key, answer, at=moment)
+        return answer
+
+
+def check_transfers(
+    *, requests: Sequence[TransferRequest], actor: Actor, facts: Facts
+) -> list[CheckResult | Refused]:
+    """What would be decided now, each request by itself. Writes nothing and holds nothing."""
+    with unit_of_work() as moment:
+        return _Intake(Batch(actor=actor, at=moment), requests, facts, dry=True).check()
+
+
+class _Intake:
+    """The requests of one unit of work, with the rows they need locked."""
+
+    def __init__(self, batch: Batch, requests: Sequence[TransferRequest], facts: Facts, *, dry: bool = False) -> None:
+        self.batch, self.requests, self.facts = batch, requests, facts
+        account_ids = {request.source_account_id for request in requests}
+        if dry:
+            rows = InvestorAccount.objects.select_related("investor").filter(pk__in=account_ids)
+            self.accounts = {row.id: row for row in rows}
+        else:
+            self.accounts = batch.lock_accounts(account_ids)
+        self.funds = Fund.objects.in_bulk({request.fund_id for request in requests})
+        pairs = {
+            (request.fund_id, self.accounts[request.source_account_id].investor_id)
+            for request in requests
+            if request.source_account_id in self.accounts and request.fund_id in self.funds
+        }
+        self.places: Places = Places.read(pairs=pairs) if dry else batch.lock_places(pairs, [])
+        self.duplicates = verifying.find_duplicates(
+            [(request.source_account_id, request.fund_id, request.amount) for request in requests], at=batch.at
+        )
+        self.held: dict[uuid.UUID, int] = {}
+        self.numbered: dict[uuid.UUID, int] = {}
+        self.seen: dict[tuple[uuid.UUID, uuid.UUID, int], tuple[int, str]] = {}
+
+    def run(self) -> list[Result]:
+        return [self._one(number, request) for number, request in enumerate(self.requests)]
+
+    def check(self) -> list[CheckResult | Refused]:
+        results: list[CheckResult | Refused] = []
+        for number, request in enumerate(self.requests):
+            refused = self._refusal(request)
+            if refused is not None:
+                results.append(refused)
+                continue
+            verdict, _ = self._judge(number, request)
+            state = _STATE[verdict.outcome]
+            results.append(
+                CheckResult(verdict.outcome.value, str(state), verifying.decisions_as_json(verdict.decisions))
+            )
+        return results
+
+    def _refusal(self, request: TransferRequest) -> Refused | None:
+        if request.source_account_id not in self.accounts:
+            return Refused(None, NotFound(what="account", field="source_account"))
+        if request.fund_id not in self.funds:
+            return Refused(None, NotFound(what="fund", field="fund"))
+        if not 1 <= request.amount <= MAX_AMOUNT:
+            return Refused(None, AmountOutOfRange(field="amount"))
+        account = self.accounts[request.source_account_id]
+        if request.currency != account.currency:
+            return Refused(
+                None, CurrencyMismatch(field="currency", account=account.currency, currency=request.currency)
+            )
+        return None
+
+    def _judge(self, number: int, request: TransferRequest) -> tuple[Verdict, Any]:
+        account, fund = self.accounts[request.source_account_id], self.funds[request.fund_id]
+        before, earlier = self.duplicates.get(number, (0, ""))
+        within, last = self.seen.get((account.id, fund.id, request.amount), (0, ""))
+        subject = Subject(
+            account=account,
+            fund=fund,
+            capacity=self.places.capacity(fund.id),
+            already=self.places.already(fund.id, account.investor_id),
+            amount=request.amount,
+            currency=request.currency,
+            own_held=-self.held.get(account.id, 0),
+            duplicates=(before + within, last or earlier),
+        )
+        return verifying.judge(
+            subject,
+            stage=Verification.Stage.CREATE,
+            at=self.batch.at,
+            observation=self.facts.observations.get(account.id),
+        )
+
+    def _one(self, number: int, request: TransferRequest) -> Result:
+        refused = self._refusal(request)
+        if refused is not None:
+            return refused
+        verdict, seen = self._judge(number, request)
+        transfer = self._new(request)
+        batch = self.batch
+        batch.bear(transfer)
+        batch.note(transfer, "transfer.requested", external_id=request.external_id)
+        batch.verified(
+            verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.CREATE, verdict, seen)
+        )
+        self._settle(transfer, verdict)
+        if transfer.state != State.REJECTED:
+            account, fund = transfer.source_account_id, transfer.fund_id
+            count, _ = self.seen.get((account, fund, transfer.amount), (0, ""))
+            self.seen[account, fund, transfer.amount] = (count + 1, transfer.public_id)
+        return Done(transfer.id, str(transfer.state), transfer.version)
+
+    def _new(self, request: TransferRequest) -> Transfer:
+        account, batch, waits = self.accounts[request.source_account_id], self.batch, policy()
+        self.numbered[account.id] = self.numbered.get(account.id, 0) + 1
+        batch.move(holds.Movement(account.id, numbered=1))
+        new_id = ids.new_id()
+        return Transfer(
+            id=new_id,
+            family_id=new_id,
+            source_account_id=account.id,
+            account_seq=account.last_seq + self.numbered[account.id],
+            investor_id=account.investor_id,
+            fund_id=request.fund_id,
+            amount=request.amount,
+            requested_amount=request.amount,
+            currency=request.currency,
+            external_id=request.external_id,
+            metadata=request.metadata,
+            requested_by=batch.actor.id,
+            created_at=batch.at,
+            updated_at=batch.at,
+            expected_at=waits.after(batch.at, "expected"),
+        )
+
+    def _settle(self, transfer: Transfer, verdict: Verdict) -> None:
+        """Put a new transfer where its verification says."""
+        batch, outcome = self.batch, verdict.outcome
+        if outcome == Outcome.FAIL:
+            transfer.reject(at=batch.at)
+            batch.note(transfer, "transfer.rejected", reasons=verifying.reasons(verdict, at_least=Outcome.FAIL))
+        elif outcome == Outcome.WAITLIST or not self.places.has_room(
+            transfer.fund_id, transfer.investor_id, transfer.amount
+        ):  # the second where a rule that errs could not say so
+            waitlist(batch, transfer, verdict)
+        else:
+            self._hold_and_reserve(transfer)
+            if outcome == Outcome.HOLD:
+                review(batch, transfer, verdict)
+            else:
+                approve(batch, transfer)
+
+    def _hold_and_reserve(self, transfer: Transfer) -> None:
+        self.held[transfer.source_account_id] = self.held.get(transfer.source_account_id, 0) + transfer.amount
+        take(self.batch, transfer)
+
+
+def take(batch: Batch, transfer: Transfer) -> None:
+    """The hold and the place, together or not at all."""
+    assert batch.places is not None
+    batch.places.reserve(
+        transfer_id=transfer.id,
+        fund_id=transfer.fund_id,
+        investor_id=transfer.investor_id,
+        amount=transfer.amount,
+        expires_at=policy().after(batch.at, "reservation"),
+        at=batch.at,
+    )
+    batch.move(holds.taken(transfer.source_account_id, transfer.amount))
+
+
+def give_back(batch: Batch, transfer: Transfer) -> None:
+    """The opposite of `take`."""
+    assert batch.places is not None
+    batch.places.release(transfer.id)
+    batch.move(holds.released(transfer.source_account_id, transfer.amount))
+
+
+def approve(batch: Batch, transfer: Transfer, *, by: str = "") -> None:
+    transfer.approve(at=batch.at, expires_at=policy().after(batch.at, "reservation"), by=by)
+    batch.note(transfer, "transfer.approved", approved_by=by)
+    batch.schedule(transfer, Step.WITHDRAW, batch.at)
+
+
+def review(batch: Batch, transfer: Transfer, verdict: Verdict) -> None:
+    expires_at = policy().after(batch.at, "review")
+    transfer.hold(
+        at=batch.at,
+        expires_at=expires_at,
+        code="in_review",
+        reason=verifying.sentence(verdict, at_least=Outcome.HOLD),
+    )
+    batch.note(transfer, "transfer.held", reasons=verifying.reasons(verdict, at_least=Outcome.HOLD))
+    batch.schedule(transfer, Step.DECIDE, expires_at)
+
+
+def waitlist(batch: Batch, transfer: Transfer, verdict: Verdict) -> None:
+    expires_at = policy().after(batch.at, "waitlist")
+    transfer.waitlist(
+        at=batch.at, expires_at=expires_at, reason=verifying.sentence(verdict, at_least=Outcome.WAITLIST)
+    )
+    batch.note(transfer, "transfer.waitlisted", reasons=verifying.reasons(verdict, at_least=Outcome.WAITLIST))
+    batch.schedule(transfer, Step.PROMOTE, expires_at)
+

@@ -1,0 +1,52 @@
+"""What the engine writes about its own work: later, again, or not without people."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bridge.kernel.results import Actor, Done, Result
+from bridge.kernel.transactions import unit_of_work
+from transfers.models import BankInstruction, Work
+from transfers.services.batch import Batch
+from transfers.states import ENDED, UNANSWERED, Step
+
+
+def postpone_work(*, transfer_ids: Sequence[uuid.UUID], seconds: int) -> int:
+    """Not now: give the work back and let it be due later. Returns how many rows that were."""
+    with unit_of_work() as moment:
+        return Work.objects.filter(pk__in=list(transfer_ids)).update(
+            due_at=moment + timedelta(seconds=seconds), lease_until=None
+        )
+
+
+def resend_instructions(*, instruction_ids: Sequence[uuid.UUID], actor: Actor) -> list[BankInstruction]:
+    """Mark instructions as sent once more under their key, before they are. Those answered meanwhile are left out."""
+    with unit_of_work() as moment:
+        batch = Batch(actor=actor, at=moment)
+        owners = BankInstruction.objects.filter(pk__in=list(instruction_ids)).values_list("transfer_id", flat=True)
+        batch.lock_transfers(owners)
+        again = [row for row in batch.lock_instructions(instruction_ids).values() if row.state in UNANSWERED]
+        for row in again:
+            row.sends += 1
+            row.last_sent_at = moment
+            batch.answered(row)
+        batch.save()
+    return again
+
+
+def block_transfers(*, transfer_ids: Sequence[uuid.UUID], code: str, message: str, actor: Actor) -> list[Result]:
+    """Take transfers out of the engine's hands and say why; people move them on. Ended ones are left alone."""
+    with unit_of_work() as moment:
+        batch = Batch(actor=actor, at=moment)
+        results: list[Result] = []
+        for row in batch.lock_transfers(transfer_ids).values():
+            if row.state in ENDED:
+                continue
+            row.block(code, message[:400], at=moment)
+            batch.note(row, "transfer.blocked", code=code, message=message[:400])
+            batch.schedule(row, Step.BLOCKED, None)
+            results.append(Done(row.id, str(row.state), row.version))
+        batch.save()
+    return results

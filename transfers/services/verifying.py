@@ -1,0 +1,144 @@
+"""From locked rows to the facts that the rules see, and from their decisions to what is kept."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from accounts.models import BalanceObservation, InvestorAccount
+from accounts.queries import available
+from bridge.kernel import ids
+from funds.models import Fund, FundCapacity
+from funds.rules import facts as rule_facts
+from funds.rules.engine import Decision, Verdict, verify
+from funds.rules.outcomes import Outcome
+from funds.services import Verified
+
+WINDOW = timedelta(hours=24)
+
+_DUPLICATES = """
+    SELECT u.n, count(t.id), (array_agg(t.id ORDER BY t.id DESC))[1]
+    FROM unnest(%s::int[], %s::uuid[], %s::uuid[], %s::bigint[]) AS u(n, account_id, fund_id, amount)
+    JOIN transfers_transfer AS t ON t.source_account_id = u.account_id AND t.fund_id = u.fund_id
+        AND t.amount = u.amount AND t.created_at > %s
+        AND t.state NOT IN ('rejected', 'cancelled', 'expired', 'failed')
+    GROUP BY u.n
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What one run of the rules is about. `own` is what this transfer has reserved and held already."""
+
+    account: InvestorAccount
+    fund: Fund
+    capacity: FundCapacity
+    already: int
+    amount: int
+    currency: str
+    own_reserved: int = 0
+    own_held: int = 0
+    duplicates: tuple[int, str] = (0, "")
+
+
+def judge(
+    subject: Subject, *, stage: str, at: datetime, observation: BalanceObservation | None
+) -> tuple[Verdict, rule_facts.Facts]:
+    """Run every rule of the stage over one subject."""
+    seen = rule_facts.Facts(
+        request=rule_facts.RequestFacts(amount=subject.amount, currency=subject.currency, now=at, stage=stage),
+        fund=_fund(subject.fund, subject.capacity),
+        place=rule_facts.PlaceFacts(
+            has_seat=subject.already + subject.own_reserved > 0,
+            already=subject.already,
+            own_reserved=subject.own_reserved,
+        ),
+        account=rule_facts.AccountFacts(
+            status=subject.account.status,
+            currency=subject.account.currency,
+            investor_status=subject.account.investor.status,
+        ),
+        balance=_balance(subject, observation),
+        duplicate=rule_facts.DuplicateFacts(count=subject.duplicates[0], latest=subject.duplicates[1]),
+    )
+    return verify(facts=seen), seen
+
+
+def kept(
+    transfer_id: uuid.UUID, fund_id: uuid.UUID, stage: str, verdict: Verdict, seen: rule_facts.Facts
+) -> Verified:
+    """The row that keeps a run."""
+    return Verified(
+        transfer_id=transfer_id,
+        fund_id=fund_id,
+        stage=stage,
+        outcome=verdict.outcome.value,
+        facts=seen.as_json(),
+        decisions=verdict.as_json(),
+    )
+
+
+def reasons(verdict: Verdict, *, at_least: Outcome) -> list[dict[str, str]]:
+    """Why, in plain words: the decisions that are that bad or worse."""
+    return [
+        {"rule": decision.rule, "reason": decision.reason}
+        for decision in verdict.decisions
+        if decision.outcome >= at_least and not decision.override
+    ]
+
+
+def sentence(verdict: Verdict, *, at_least: Outcome) -> str:
+    return " ".join(item["reason"] for item in reasons(verdict, at_least=at_least))[:400]
+
+
+def find_duplicates(
+    wanted: Sequence[tuple[uuid.UUID, uuid.UUID, int]], *, at: datetime
+) -> dict[int, tuple[int, str]]:
+    """For each (account, fund, amount): how many like it in the last 24 hours that did not come to nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _DUPLICATES,
+            [
+                list(range(len(wanted))),
+                [row[0] for row in wanted],
+                [row[1] for row in wanted],
+                [row[2] for row in wanted],
+                at - WINDOW,
+            ],
+        )
+        return {number: (count, ids.encode("transfer", latest)) for number, count, latest in cursor.fetchall()}
+
+
+def _fund(fund: Fund, capacity: FundCapacity) -> rule_facts.FundFacts:
+    return rule_facts.FundFacts(
+        id=str(fund.id),
+        name=fund.name,
+        status=fund.status,
+        currency=fund.currency,
+        minimum=fund.minimum,
+        maximum=fund.maximum,
+        opens_at=fund.opens_at,
+        closes_at=fund.closes_at,
+        seat_limit=capacity.seat_limit,
+        seats_taken=capacity.seats_taken,
+        hard_cap=capacity.hard_cap,
+        reserved=capacity.reserved,
+        confirmed=capacity.confirmed,
+    )
+
+
+def _balance(subject: Subject, observation: BalanceObservation | None) -> rule_facts.BalanceFacts:
+    if observation is None:
+        return rule_facts.BalanceFacts()
+    return rule_facts.BalanceFacts(
+        available=available(subject.account, observation) + subject.own_held, observed_at=observation.fetched_at
+    )
+
+
+def decisions_as_json(decisions: Iterable[Decision]) -> list[dict[str, Any]]:
+    return [decision.brief() for decision in decisions]

@@ -1,0 +1,234 @@
+"""The first leg: from the investor's account into clearing."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import Min
+
+from accounts import holds
+from accounts.ledger import rows
+from bridge.kernel.errors import BridgeError, WrongState
+from bridge.kernel.gateway import InstructionKind, Outcome, Report
+from bridge.kernel.results import Actor, Done, Refused, Result
+from bridge.kernel.transactions import unit_of_work
+from funds.models import Verification
+from funds.rules.outcomes import Outcome as Verdict
+from transfers.facts import Facts
+from transfers.models import BankInstruction, Transfer, Work
+from transfers.policy import policy
+from transfers.services import orders, outcomes, requesting, verifying
+from transfers.services.batch import Batch
+from transfers.services.verifying import Subject
+from transfers.states import UNANSWERED, NextStep, State, Step
+
+
+class WaitingForEarlier(BridgeError):
+    code = "waiting_for_earlier"
+    status = 409
+    title = "An earlier transfer of this account goes first"
+    message = "An earlier withdrawal from this account is not answered yet."
+
+
+class BalanceNotKnown(BridgeError):
+    code = "balance_not_known"
+    status = 503
+    title = "The balance is not known"
+    message = "The institution has not told us a balance that is new enough."
+
+
+def begin_withdrawals(*, transfer_ids: Sequence[uuid.UUID], facts: Facts, actor: Actor) -> list[Result]:
+    """Begin those that may: rules again, hold consumed, W1 posted, instruction committed as submitted.
+
+    Only the first approved transfer of each account in the account's order, and only while no withdrawal of that
+    account is unanswered: others are refused with `WaitingForEarlier`. One whose reservation has run out expires, one
+    that the rules now fail is rejected, one they want held goes to review: `Done.state` says so. Refused too:
+    `BalanceNotKnown`, `WrongState`.
+
+    Locks transfers, accounts, and capacity and allocations of those that end here, then ledger accounts.
+    """
+    with unit_of_work() as moment:
+        batch = Batch(actor=actor, at=moment)
+        found = batch.lock_transfers(transfer_ids)
+        ready = [row for row in found.values() if row.state == State.APPROVED]
+        batch.lock_accounts({row.source_account_id for row in ready})
+        batch.lock_places_of(ready)
+        firsts = _firsts({row.source_account_id for row in ready})
+        results: list[Result] = []
+        for transfer_id in transfer_ids:
+            row = found.get(transfer_id)
+            if row is None or row.state != State.APPROVED:
+                results.append(Refused(transfer_id, WrongState(state=row.state if row else "unknown", verb="begun")))
+            elif row.expires_at is not None and row.expires_at <= moment:
+                results.append(_expire(batch, row))
+            elif firsts.get(row.source_account_id) != row.account_seq:
+                results.append(Refused(transfer_id, WaitingForEarlier()))
+            else:
+                results.append(_begin(batch, row, facts))
+        batch.save()
+    return results
+
+
+def settle_withdrawals(*, reports: Sequence[Report], actor: Actor) -> list[Result]:
+    """Take what institutions say about withdrawals. See `outcomes.apply`."""
+    return outcomes.apply(leg=LEG, reports=reports, actor=actor)
+
+
+def _firsts(account_ids: set[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """The lowest approved place in the order of each account that has no unanswered withdrawal."""
+    busy = set(
+        BankInstruction.objects.filter(
+            kind=InstructionKind.WITHDRAWAL, state__in=[str(s) for s in UNANSWERED], account_id__in=account_ids
+        ).values_list("account_id", flat=True)
+    )
+    rows = (
+        Work.objects.filter(account_id__in=account_ids - busy, step=Step.WITHDRAW)
+        .values_list("account_id")
+        .annotate(Min("account_seq"))
+        .order_by()
+    )
+    return dict(rows)
+
+
+def _begin(batch: Batch, transfer: Transfer, facts: Facts) -> Result:
+    observation = facts.observations.get(transfer.source_account_id)
+    if observation is None or observation.fetched_at < _oldest(batch):
+        return Refused(transfer.id, BalanceNotKnown())
+    verdict, seen = verifying.judge(
+        _subject(batch, transfer), stage=Verification.Stage.WITHDRAWAL, at=batch.at, observation=observation
+    )
+    batch.verified(
+        verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.WITHDRAWAL, verdict, seen)
+    )
+    if verdict.outcome == Verdict.FAIL:
+        requesting.give_back(batch, transfer)
+        transfer.reject(at=batch.at)
+        batch.note(transfer, "transfer.rejected", reasons=verifying.reasons(verdict, at_least=Verdict.FAIL))
+        batch.finish(transfer)
+    elif verdict.outcome != Verdict.PASS:
+        assert batch.places is not None
+        requesting.review(batch, transfer, verdict)
+        batch.places.postpone(transfer.id, policy().after(batch.at, "review"))
+    else:
+        _send(batch, transfer)
+        return Done(transfer.id, str(transfer.state), transfer.version, {"sent": True})
+    return Done(transfer.id, str(transfer.state), transfer.version)
+
+
+def _send(batch: Batch, transfer: Transfer) -> None:
+    assert batch.places is not None
+    order = orders.instruct(batch, transfer, InstructionKind.WITHDRAWAL)
+    transfer.begin_withdrawal(at=batch.at)
+    batch.note(transfer, "transfer.withdrawing", instruction=order.id, attempt=order.attempt)
+    batch.move(holds.begun(transfer.source_account_id, transfer.amount))
+    batch.places.keep(transfer.id)
+    batch.post(rows.withdrawal_submitted(batch.parties(transfer, order), amount=order.amount))
+    batch.schedule(transfer, Step.ASK_WITHDRAWAL, policy().after(batch.at, "answer"))
+
+
+def _oldest(batch: Batch) -> datetime:
+    return batch.at - timedelta(seconds=policy().balance_age_withdrawal)
+
+
+def _subject(batch: Batch, transfer: Transfer) -> Subject:
+    assert batch.places is not None
+    reserved = batch.places.reserved_for(transfer.id)
+    return Subject(
+        account=batch.accounts[transfer.source_account_id],
+        fund=transfer.fund,
+        capacity=batch.places.capacity(transfer.fund_id),
+        already=batch.places.already(transfer.fund_id, transfer.investor_id) - reserved,
+        amount=transfer.amount,
+        currency=transfer.currency,
+        own_reserved=reserved,
+        own_held=transfer.amount,
+    )
+
+
+def _expire(batch: Batch, transfer: Transfer) -> Result:
+    requesting.give_back(batch, transfer)
+    transfer.expire(at=batch.at)
+    batch.note(transfer, "transfer.expired")
+    batch.finish(transfer)
+    return Done(transfer.id, str(transfer.state), transfer.version)
+
+
+def _settled(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
+    """W2. What was credited counts: a short pay goes on with what there is, a surplus waits for people."""
+    credited = report.settled_amount
+    batch.post(
+        rows.withdrawal_settled(
+            batch.parties(transfer, order, report.at), amount=order.amount, credited=credited, fee=report.fee
+        )
+    )
+    over = credited > order.amount
+    transfer.settle_withdrawal(at=batch.at, next_step=NextStep.NONE if over else NextStep.DEPOSIT)
+    if credited != transfer.amount:
+        assert batch.places is not None
+        if over:
+            batch.places.release(transfer.id)
+        else:
+            batch.places.resize(transfer.id, credited)
+        transfer.amount = credited
+    if over:
+        transfer.block("overpaid", _OVERPAID, at=batch.at)
+        batch.schedule(transfer, Step.BLOCKED, None)
+    else:
+        batch.schedule(transfer, Step.DEPOSIT, batch.at)
+    batch.note(
+        transfer,
+        "transfer.withdrawn",
+        instruction=order.id,
+        settled_amount=credited,
+        fee=report.fee,
+        next_step=transfer.next_step,
+    )
+
+
+_OVERPAID = "The institution sent more than was asked for. Refund it, or ask the institution to take the surplus back."
+
+
+def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
+    """W3, also for a withdrawal that was never received: the investor keeps the money, the place is free again."""
+    assert batch.places is not None and order.account_id is not None
+    batch.post(rows.withdrawal_rejected(batch.parties(transfer, order, report.at), amount=order.amount))
+    batch.move(holds.undone(order.account_id, order.amount, was_acknowledged=order.acknowledged_at is not None))
+    batch.places.release(transfer.id)
+    transfer.fail(at=batch.at)
+    batch.note(transfer, "transfer.failed", instruction=order.id, code=order.return_code, reason=order.reason)
+    batch.finish(transfer)
+
+
+def _returned(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
+    """W4 while the money is still in clearing: all of it goes back."""
+    amount = report.returned_amount - order.returned_amount
+    if transfer.state != State.WITHDRAWN or amount != transfer.amount:
+        raise outcomes.UnexpectedEvidence(reported="returned", state=order.get_state_display())
+    assert batch.places is not None
+    parties = batch.parties(transfer, order, report.at)
+    batch.post(
+        rows.withdrawal_returned(parties, amount=amount, taken=[parties.investor(rows.Kind.CLEARING, -amount)])
+    )
+    batch.places.release(transfer.id)
+    transfer.return_withdrawal(at=batch.at)
+    batch.note(transfer, "transfer.returned", instruction=order.id, amount_returned=amount, code=report.code)
+    batch.finish(transfer)
+
+
+def _needs_places(report: Report, order: BankInstruction) -> bool:
+    if report.outcome in (Outcome.REJECTED, Outcome.RETURNED):
+        return True
+    return report.outcome == Outcome.SETTLED and report.settled_amount != order.amount
+
+
+LEG = outcomes.Leg(
+    kind=InstructionKind.WITHDRAWAL,
+    ask=Step.ASK_WITHDRAWAL,
+    settle=Step.SETTLE_WITHDRAWAL,
+    settled=_settled,
+    rejected=_rejected,
+    returned=_returned,
+    needs_places=_needs_places,
+)

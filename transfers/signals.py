@@ -1,0 +1,22 @@
+"""What this app announces. Receivers hear it inside the transaction and only write rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.dispatch import Signal
+
+from bridge.events.models import Event
+from transfers.models import Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One event of one transfer, as both were just saved."""
+
+    event: Event
+    transfer: Transfer
+
+
+# Sent once per batch with `announcements: tuple[Announcement, ...]`, after saving, inside the transaction.
+transfers_changed = Signal()
