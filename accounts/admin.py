@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordInput, UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from accounts import services
 from accounts.models import BalanceObservation, Credential, Investor, InvestorAccount
@@ -37,7 +37,7 @@ def write_only(label: str) -> forms.CharField:
         min_length=4,
         max_length=NUMBER_LENGTH,
         strip=True,
-        widget=UnfoldAdminPasswordInput(render_value=False, attrs={"autocomplete": "off"}),
+        widget=UnfoldAdminPasswordWidget(render_value=False, attrs={"autocomplete": "off"}),
         help_text="Sealed at once. Nobody sees it again, only the last four.",
     )
 

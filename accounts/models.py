@@ -67,6 +67,12 @@ class InvestorAccount(models.Model):
     number_last4 = models.CharField(max_length=4, editable=False)
     number_index = models.CharField(max_length=64, editable=False)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    owner_name = models.CharField(max_length=200, blank=True, help_text="The owner that the institution names.")
+    owner_confirmed = models.BooleanField(default=False, help_text="Two people established that it is this investor.")
+    iban = models.BooleanField(default=False, help_text="The account number is an IBAN.")
+    number_valid = models.BooleanField(null=True, blank=True, editable=False, help_text="Its check digits, if any.")
+    details_verified_at = models.DateTimeField(null=True, blank=True)
+    details_changed_at = models.DateTimeField(null=True, blank=True)
     held = models.BigIntegerField(default=0, editable=False)
     withdrawals_begun = models.BigIntegerField(default=0, editable=False)
     withdrawals_acknowledged = models.BigIntegerField(default=0, editable=False)
@@ -101,6 +107,37 @@ class InvestorAccount(models.Model):
     def reveal_number(self) -> str:
         """For the institution's adapter only; people see the last four."""
         return crypto.unseal(self.number_sealed, table="investor_account", column="number", row=self.id)
+
+
+class ComplianceProfile(models.Model):
+    """What compliance has established about an investor. An empty field means: not known."""
+
+    class Kyc(models.TextChoices):
+        VERIFIED = "verified", "verified"
+        PENDING = "pending", "pending"
+        REFUSED = "refused", "refused"
+
+    class Sanctions(models.TextChoices):
+        CLEAR = "clear", "clear"
+        POSSIBLE_HIT = "possible_hit", "possible hit"
+        TRUE_HIT = "true_hit", "true hit"
+
+    investor = models.OneToOneField(Investor, primary_key=True, on_delete=models.PROTECT, related_name="compliance")
+    accredited = models.BooleanField(null=True, blank=True)
+    accredited_until = models.DateTimeField(null=True, blank=True)
+    qualified_purchaser = models.BooleanField(null=True, blank=True)
+    qualified_purchaser_until = models.DateTimeField(null=True, blank=True)
+    kyc = models.CharField(max_length=10, choices=Kyc.choices, blank=True)
+    kyc_verified_at = models.DateTimeField(null=True, blank=True)
+    sanctions = models.CharField(max_length=12, choices=Sanctions.choices, blank=True)
+    sanctions_screened_at = models.DateTimeField(null=True, blank=True)
+    is_fund = models.BooleanField(default=False, help_text="The investor is itself a fund: its owners may count.")
+    look_through_owners = models.PositiveIntegerField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    updated_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Compliance of {self.investor_id}"
 
 
 class Credential(models.Model):

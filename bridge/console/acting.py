@@ -88,7 +88,7 @@ class ActingAdmin(ConsoleAdmin):
         label = f"{self.opts.app_label}_{self.opts.model_name}"
         own = path(
             "act/<slug:verb>/",
-            self.admin_site.admin_view(transaction.non_atomic_requests(self.act_view)),
+            transaction.non_atomic_requests(self.admin_site.admin_view(self.act_view)),
             name=f"{label}_act",
         )
         return [own, *super().get_urls()]

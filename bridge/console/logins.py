@@ -13,6 +13,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 from unfold.admin import ModelAdmin
@@ -38,9 +39,10 @@ class LoginAdmin(UserAdmin, ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
         return False  # what a login did stays attributed to it; deactivate it instead
 
-    @display(description="roles", label={"investor": "info", "auditor": "info"})
-    def roles(self, user: User) -> list[str]:
-        return sorted(group.name for group in user.groups.all())
+    @display(description="roles")
+    def roles(self, user: User) -> str:
+        names = sorted(group.name for group in user.groups.all())
+        return format_html_join(" ", "{}", ((badge(name, colour="blue"),) for name in names))
 
     @display(description="last sign-in", ordering="last_login")
     def signed_in(self, user: User) -> str:
@@ -99,7 +101,7 @@ class AttemptAdmin(SuperuserAdmin):
     list_display = ("username", "ip_address", "attempt_time")
     list_filter = ("attempt_time",)
     search_fields = ("username", "ip_address")
-    exclude = ("get_data", "post_data")
+    fields = ("username", "ip_address", "attempt_time", "user_agent", "path_info")
 
 
 def register() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class InstructionKind(StrEnum):
@@ -122,6 +122,10 @@ class InstitutionGateway(Protocol):
 
     def callback(self, headers: Mapping[str, str], body: bytes) -> tuple[str, Report]:
         """A received callback as its stable message id and a report. Raises `InvalidCallback`."""
+        ...
+
+    def reading(self, payload: Mapping[str, Any]) -> Report:
+        """The JSON of a callback that was verified when it came, as a report. Raises `InvalidCallback`."""
         ...
 
 

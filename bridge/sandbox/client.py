@@ -148,9 +148,13 @@ class SandboxGateway:
             # The library lets several kinds of error through for hostile input.
             payload = Webhook(self._webhook_secret).verify(body, dict(headers))
             message_id = next(value for name, value in headers.items() if name.lower() == "webhook-id")
-            return message_id, report_from(payload["data"])
         except (WebhookVerificationError, StopIteration, RuntimeError, *BAD_ANSWER) as error:
             raise InvalidCallback(type(error).__name__) from error
+        return message_id, self.reading(payload)
+
+    def reading(self, payload: Mapping[str, Any]) -> Report:
+        """The JSON of a callback that was verified when it came, as a report. Raises `InvalidCallback`."""
+        return read_callback(payload)
 
 
 class SettlementAccount:
@@ -189,6 +193,14 @@ class SandboxControl:
         if reply.status not in (OK, CREATED):
             raise ControlRefused(f"{method} {path}: {reply.content.decode(errors='replace')}")
         return _object(reply)
+
+
+def read_callback(payload: Mapping[str, Any]) -> Report:
+    """What a callback says. Raises `InvalidCallback`."""
+    try:
+        return report_from(payload["data"])
+    except BAD_ANSWER as error:
+        raise InvalidCallback(type(error).__name__) from error
 
 
 def _read(transport: Transport, target: str, route: str) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from threading import RLock
+from typing import Any
 
 from bridge.kernel.gateway import AccountRef, Activity, Balance, GatewayUnavailable, Order, Outcome, Report
+from bridge.sandbox.client import read_callback
 from bridge.sandbox.model import Bank, Behaviour, Delivery, Terms
 from bridge.sandbox.model.views import activity_view
 from bridge.sandbox.wire import activity_from, balance_from, report_from
@@ -84,6 +86,9 @@ class InProcessGateway:
             if len(lines) < PAGE:
                 return
             after = lines[-1].id
+
+    def reading(self, payload: Mapping[str, Any]) -> Report:
+        return read_callback(payload)
 
 
 def _report(delivery: Delivery, key: str) -> Report:

@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "bridge.apps.BridgeConfig",
     "bridge.kernel",
     "bridge.events",
+    "bridge.approvals",
     "accounts.ledger",
     "accounts",
     "funds",
@@ -40,6 +41,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
@@ -222,7 +224,9 @@ def celery_for(broker_url: str) -> dict[str, object]:
             "CELERY_BROKER_NATIVE_DELAYED_DELIVERY_QUEUE_TYPE": "quorum",
             "CELERY_BROKER_TRANSPORT_OPTIONS": {"confirm_publish": True},
         }
-    return {"CELERY_BROKER_TRANSPORT_OPTIONS": {"visibility_timeout": 60, "socket_keepalive": True}}
+    # Redis is scanned for unacknowledged messages at every tenth interval: 1 means that it happens every ten seconds.
+    options = {"visibility_timeout": 60, "unacked_restore_interval": 1, "socket_keepalive": True}
+    return {"CELERY_BROKER_TRANSPORT_OPTIONS": options}
 
 
 def cache_for(url: str) -> dict[str, dict[str, object]]:

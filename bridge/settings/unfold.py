@@ -33,6 +33,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Operations console",
     "SITE_SYMBOL": "account_balance",
     "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("bridge/favicon.svg")},  # noqa: ARG005
+    ],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": True,
     "DASHBOARD_CALLBACK": "transfers.admin.dashboard.dashboard",

@@ -23,7 +23,7 @@ def seats(facts: Facts, values: Values) -> Finding:
     fund, place = facts.fund, facts.place
     limit, taken = fund.seat_limit, fund.seats_taken
     inputs = {"seat_limit": limit, "seats_taken": taken, "has_seat": place.has_seat}
-    if place.has_seat or limit is None or taken < limit:
+    if place.has_seat or place.own_reserved or limit is None or taken < limit:
         return Outcome.PASS, "There is a seat.", inputs
     outcome = Outcome.WAITLIST if facts.request.stage == CREATE else Outcome.HOLD
     return outcome, f"All {limit:,} seats of {fund.name} are taken.", inputs

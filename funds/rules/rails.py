@@ -62,7 +62,7 @@ def rail_limit(facts: Facts, values: Values) -> Finding:
     stages=(CREATE, WITHDRAWAL),
     asks="Would money that is sent now arrive before the fund closes, by the Federal Reserve's business days?",
     parameters={
-        f"cut_off_{rail}": Parameter(at, str, f"Time in New York until which {rail} leaves the same day.")
+        f"cut_off_{rail}": Parameter(at, time, f"Time in New York until which {rail} leaves the same day.")
         for rail, at in CUT_OFFS.items()
     },
     needs=("rail",),

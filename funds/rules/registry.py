@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import time
 from types import MappingProxyType
 from typing import Any
 
@@ -35,11 +35,11 @@ class Parameter:
         """Why the value cannot be used; empty when it can."""
         if value is None and self.default is None:
             return ""
-        if self.kind is date and isinstance(value, str):
+        if self.kind is time:
             try:
-                date.fromisoformat(value)
-            except ValueError:
-                return "must be a day as YYYY-MM-DD"
+                time.fromisoformat(value)  # type: ignore[arg-type]  what is no text is refused here too
+            except (TypeError, ValueError):
+                return "must be a time as HH:MM"
             return ""
         if not isinstance(value, self.kind) or (self.kind is int and isinstance(value, bool)):
             return f"must be of kind {self.kind.__name__}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.ledger import queries as ledger
@@ -228,10 +228,13 @@ def _legs(transfer: Transfer, legs: list[BankInstruction]) -> Table:
         outcome = " · ".join(part for part in (leg.return_code, leg.reason) if part)
         rows.append(
             (
-                link("transfers.bankinstruction", leg.pk, f"{leg.get_kind_display()} {leg.attempt}"),  # type: ignore[attr-defined]
+                format_html(
+                    '{}<div class="bridge-id bridge-muted" title="reference on statements">{}</div>',
+                    link("transfers.bankinstruction", leg.pk, f"{leg.get_kind_display()} {leg.attempt}"),  # type: ignore[attr-defined]
+                    leg.reference,
+                ),
                 badge(leg.state),
                 leg.institution,
-                format_html('<span class="bridge-id">{}</span>', leg.reference),
                 amount(leg.amount, leg.currency),
                 amount(leg.settled_amount, leg.currency) if leg.settled_amount else "",
                 when(leg.submitted_at),
@@ -241,34 +244,38 @@ def _legs(transfer: Transfer, legs: list[BankInstruction]) -> Table:
         )
     return Table(
         title="Legs",
-        headers=("leg", "state", "institution", "reference", "amount", "settled", "sent", "ended", "reason"),
+        headers=("leg", "state", "institution", "amount", "settled", "sent", "ended", "reason"),
         rows=rows,
         empty="No bank was asked for anything yet: the money is with the investor.",
-        numeric=frozenset({4, 5}),
+        numeric=frozenset({3, 4}),
     )
 
 
 def _decisions(transfer: Transfer) -> Table:
     runs = Verification.objects.filter(transfer_id=transfer.pk).order_by("id")[:MOST]
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for run in runs:
-        for number, decision in enumerate(run.decisions):
-            head = link("funds.verification", run.pk, run.get_stage_display()) if number == 0 else ""
-            rows.append(
-                (
-                    head,
-                    when(run.at) if number == 0 else "",
-                    f"{str(decision.get('rule', '')).replace('_', ' ')} v{decision.get('version', '')}",
-                    badge(decision.get("outcome", "")),
-                    decision.get("reason", ""),
-                )
-            )
+        head: tuple[object, object] = (link("funds.verification", run.pk, run.get_stage_display()), when(run.at))
+        for decision in run.decisions:
+            if decision.get("outcome") != "pass":
+                rows.append((*head, _rule(decision), badge(decision.get("outcome", "")), decision.get("reason", "")))
+                head = ("", "")
+        passed = [decision for decision in run.decisions if decision.get("outcome") == "pass"]
+        if passed:
+            said = format_html_join("", "<li>{}: {}</li>", ((_rule(each), each.get("reason", "")) for each in passed))
+            number = f"{len(passed)} rule{'s' if len(passed) != 1 else ''}"
+            closed = format_html('<details><summary>{}</summary><ul class="bridge-list">{}</ul></details>', number, said)
+            rows.append((*head, closed, badge("pass"), "nothing stands in the way"))
     return Table(
         title="Decisions of the rules",
         headers=("stage", "at", "rule", "outcome", "reason"),
         rows=rows,
         empty="No rule has judged it yet.",
     )
+
+
+def _rule(decision: dict[str, Any]) -> str:
+    return f"{str(decision.get('rule', '')).replace('_', ' ')} v{decision.get('version', '')}"
 
 
 def _postings(transfer: Transfer) -> Table:

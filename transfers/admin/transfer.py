@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.decorators import display
 
 from accounts.models import Investor
@@ -28,7 +29,7 @@ MOST_INVESTORS = 500
 class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
     change_form_template = "console/transfer.html"
     verbs = TRANSFER_VERBS
-    list_display = ("public", "state_badge", "money", "source", "investor_link", "fund_link", "blocker", "created")
+    list_display = ("public", "state_badge", "money", "source", "fund_link", "blocker", "created")
     list_filter = (StateFilter, BlockerFilter, "fund", "currency", recent("created_at"))
     list_select_related = ("source_account", "investor", "fund")
     search_fields = ("external_id__exact",)
@@ -96,11 +97,8 @@ class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
 
     @display(description="from")
     def source(self, row: Transfer) -> str:
-        return link_to(row.source_account)
-
-    @display(description="investor")
-    def investor_link(self, row: Transfer) -> str:
-        return link_to(row.investor)
+        account = link_to(row.source_account, f"···{row.source_account.number_last4}")
+        return format_html('{} <span class="bridge-muted">{}</span>', link_to(row.investor), account)
 
     @display(description="to")
     def fund_link(self, row: Transfer) -> str:

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from dataclasses import asdict
-from datetime import datetime
-from typing import Any
 
 from bridge.kernel import clock
-from bridge.kernel.gateway import InstructionKind, Outcome, Report
+from bridge.kernel.gateway import InstructionKind, InvalidCallback, Report
+from bridge.kernel.gateways import UnknownInstitution
 from bridge.kernel.results import Refused
-from transfers.engine import steps
+from transfers.engine import calls, steps
 from transfers.models import BankInstruction, InboundCallback
 
 logger = logging.getLogger(__name__)
-
-
-def as_json(report: Report) -> dict[str, Any]:
-    """How a callback is stored: the adapter's reading of it, not the institution's wire format."""
-    values = asdict(report)
-    values["at"] = report.at.isoformat() if report.at else None
-    return values
-
-
-def from_json(values: dict[str, Any]) -> Report:
-    at = datetime.fromisoformat(values["at"]) if values.get("at") else None
-    return Report(**{**values, "outcome": Outcome(values["outcome"]), "at": at})
 
 
 def process(*, limit: int) -> int:
@@ -37,9 +23,9 @@ def process(*, limit: int) -> int:
     reports: dict[int, Report] = {}
     for row in waiting:
         try:
-            reports[row.id] = from_json(row.body)
-        except (KeyError, TypeError, ValueError) as error:
-            row.problem = f"It cannot be read: {type(error).__name__}."
+            reports[row.id] = calls.gateway_at(row.institution).reading(row.body)
+        except (InvalidCallback, UnknownInstitution) as error:
+            row.problem = f"It cannot be read: {error}"[:300]
     kinds = dict(
         BankInstruction.objects.filter(key__in={report.key for report in reports.values()}).values_list("key", "kind")
     )

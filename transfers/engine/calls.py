@@ -74,6 +74,12 @@ def _gateway(row: BankInstruction) -> InstitutionGateway:
     return side.gateway_for(row.institution)
 
 
+def gateway_at(institution: str) -> InstitutionGateway:
+    """The gateway to an institution, whichever side it serves. Raises `UnknownInstitution`."""
+    side = investor_side if institution in investor_side.institutions() else fund_side
+    return side.gateway_for(institution)
+
+
 def _account_numbers(instructions: Sequence[BankInstruction]) -> dict[object, tuple[str, str]]:
     """Whom each instruction is about, unsealed for the adapter only."""
     deposits = {row.transfer_id for row in instructions if row.kind == InstructionKind.DEPOSIT}

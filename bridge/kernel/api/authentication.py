@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Q
 from django.db.models.functions import Now
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
 from knox.models import AuthToken
@@ -41,11 +40,3 @@ class BearerAuthentication(TokenAuthentication):
             raise AuthenticationFailed("This login is switched off.")
         keep_roles(found.user, found.role_names)
         return found.user, found
-
-
-class BearerScheme(OpenApiAuthenticationExtension):
-    target_class = "bridge.kernel.api.authentication.BearerAuthentication"
-    name = "bearer"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
-        return {"type": "http", "scheme": "bearer", "description": "A token from `POST /api/v1/tokens`."}

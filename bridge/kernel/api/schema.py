@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -107,7 +108,9 @@ def documented(
     *,
     operation_id: str,
     tag: str,
+    summary: str,
     answers: dict[int, Any],
+    description: str = "",
     refusals: Iterable[int] = (),
     parameters: Sequence[Any] = (),
     idempotent: bool = False,
@@ -132,6 +135,8 @@ def documented(
     return extend_schema(
         operation_id=operation_id,
         tags=[tag],
+        summary=summary,
+        description=description or f"{summary}.",
         parameters=given,
         responses={**answers, **problems(expected)},
         **({"auth": []} if public else {}),
@@ -150,3 +155,11 @@ def page_of(serializer: type[serializers.Serializer], name: str) -> type[seriali
             "results": serializer(many=True),
         },
     )
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    target_class = "bridge.kernel.api.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
+        return {"type": "http", "scheme": "bearer", "description": "A token from `POST /api/v1/tokens`."}

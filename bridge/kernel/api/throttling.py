@@ -9,16 +9,18 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.core.cache import cache
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from bridge.kernel.api.roles import principal_of
+
+if TYPE_CHECKING:  # the views import the default throttle, which is here
+    from rest_framework.views import APIView
 
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _REST_AFTER_FAILURE = 5.0  # seconds in which a cache that did not answer is not asked again

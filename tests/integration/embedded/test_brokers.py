@@ -31,7 +31,7 @@ app = Celery("wake", broker=os.environ["WAKE_BROKER"])
 keys = {name: value for name, value in vars(base).items() if name.startswith("CELERY_")}
 keys |= base.celery_for(os.environ["WAKE_BROKER"])
 if not os.environ["WAKE_BROKER"].startswith("amqp"):
-    keys["CELERY_BROKER_TRANSPORT_OPTIONS"] = {"visibility_timeout": 2}
+    keys["CELERY_BROKER_TRANSPORT_OPTIONS"]["visibility_timeout"] = 2
 app.config_from_object(SimpleNamespace(**keys), namespace="CELERY")
 diary = Path(os.environ["WAKE_DIARY"])
 worker_process_init.connect(lambda **_: die_with_parent(), weak=False)
@@ -125,7 +125,9 @@ def test_rabbitmq_quorum_queue_delivers_again_after_a_kill(
     wake = open_queue(rabbitmq_url)
     _killed_worker_loses_nothing(wake)
     with Connection(rabbitmq_url) as connection, pytest.raises(PreconditionFailed, match="x-queue-type"):
-        connection.default_channel.queue_declare(wake.queue, durable=True, arguments={"x-queue-type": "classic"})
+        connection.default_channel.queue_declare(
+            wake.queue, durable=True, auto_delete=False, arguments={"x-queue-type": "classic"}
+        )
 
 
 @pytest.mark.redis

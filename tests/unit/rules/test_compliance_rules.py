@@ -182,7 +182,8 @@ class TestEligibility:
         ],
     )
     def test_standing_and_expiry(self, required: str, holds: bool | None, until: datetime | None, outcome: str) -> None:
-        facts = EligibilityFacts(**{"required": required, required: holds, f"{required}_until": until})
+        standing: dict[str, Any] = {required: holds, f"{required}_until": until}
+        facts = EligibilityFacts(required=required, **standing)
         for stage in ("create", "withdrawal", "deposit"):
             assert decide("eligibility", world(request__stage=stage, eligibility=facts)).outcome == outcome
 

@@ -138,6 +138,10 @@ class TestSeats:
         for stage in LATER:
             assert decide("seats", world(request__stage=stage, **changes)).outcome == later
 
+    def test_its_own_reservation_is_its_seat(self) -> None:
+        facts = world(request__stage="withdrawal", fund__seats_taken=100, place__own_reserved=1)
+        assert decide("seats", facts).outcome == "pass"
+
 
 def full(free: int, own: int = 0, **changes: Any) -> Facts:
     """A fund with a cap of USD 1,000.00 of which `free` is left beside what this transfer has reserved itself."""

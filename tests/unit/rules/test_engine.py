@@ -182,6 +182,10 @@ class TestParameters:
         }
         for wrong in ("60", 1.5, True, None):
             assert refusals(rule="source_balance", values={"max_age_seconds_at_create": wrong})
+        assert refusals(rule="velocity", values={"max_count_day": None, "required": True}) == {}
+        assert refusals(rule="rail_cut_off", values={"cut_off_ach": "16:30", "cut_off_rtp": None}) == {}
+        for wrong in ("half past four", 1630, None):
+            assert refusals(rule="rail_cut_off", values={"cut_off_ach": wrong})
 
 
 class TestOverrides:

@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class ApprovalsConfig(AppConfig):
+    """Two-person approvals: one model for all of them, handlers registered by the apps."""
+
+    name = "bridge.approvals"
+    label = "approvals"
+    verbose_name = "Approvals"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,64 @@
+"""What can be approved: apps register a handler per kind; this app knows none of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bridge.approvals.models import Approval
+from bridge.kernel.errors import BridgeError
+from bridge.kernel.results import Actor, Result, Role
+
+Payload = dict[str, Any]
+
+
+class UnknownKind(BridgeError):
+    code = "unknown_approval_kind"
+    status = 422
+    title = "Nothing that can be approved"
+    message = "'{kind}' is nothing that can be approved. There are: {known}."
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """One kind of decision for two people.
+
+    `look` gives what the decision rests on, as it is now (JSON), and raises `NotFound` for an unknown subject;
+    `validate` raises a `BridgeError` for a payload that could not be carried out; `carry_out` does it, inside the
+    transaction of the decision. A kind whose subject has services of its own gives `decide` instead, which then does
+    the whole decision in its own unit of work.
+    """
+
+    kind: str
+    subject_type: str
+    makers: frozenset[Role]
+    checkers: frozenset[Role]
+    look: Callable[[uuid.UUID], Payload]
+    summarize: Callable[[uuid.UUID, Payload], str]
+    validate: Callable[[uuid.UUID, Payload], None]
+    carry_out: Callable[[Approval, Actor, datetime], None] | None = None
+    decide: Callable[[Approval, bool, Actor, str], Result] | None = None
+
+
+_handlers: dict[str, Handler] = {}
+
+
+def register(handler: Handler) -> None:
+    """Called from an app's `ready()`."""
+    if _handlers.get(handler.kind, handler) != handler:
+        raise ValueError(f"The approval kind {handler.kind} is registered twice.")
+    _handlers[handler.kind] = handler
+
+
+def handler_for(kind: str) -> Handler:
+    """Raises `UnknownKind`, naming those there are."""
+    if kind not in _handlers:
+        raise UnknownKind(kind=kind, known=", ".join(sorted(_handlers)) or "none")
+    return _handlers[kind]
+
+
+def kinds() -> list[str]:
+    return sorted(_handlers)

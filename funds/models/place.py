@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Investor
+from bridge.kernel import ids
+from funds.models.fund import Fund
+
+class FundCapacity(models.Model):
+    """The counters of a fund, apart from the row that people edit. Limits that are empty do not limit.
+
+    `reserved`, `confirmed` and `hard_cap` are minor units of the fund's currency; seats are investors.
+    """
+
+    fund = models.OneToOneField(Fund, primary_key=True, on_delete=models.PROTECT, related_name="capacity")
+    seat_limit = models.PositiveIntegerField(null=True, blank=True)
+    hard_cap = models.BigIntegerField(null=True, blank=True)
+    seats_taken = models.PositiveIntegerField(default=0)
+    reserved = models.BigIntegerField(default=0)
+    confirmed = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "fund capacities"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(seat_limit__isnull=True) | Q(seats_taken__lte=F("seat_limit")), name="capacity_seats"
+            ),
+            models.CheckConstraint(
+                condition=Q(hard_cap__isnull=True) | Q(hard_cap__gte=F("reserved") + F("confirmed")),
+                name="capacity_hard_cap",
+            ),
+            models.CheckConstraint(condition=Q(reserved__gte=0) & Q(confirmed__gte=0), name="capacity_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Capacity of {self.fund_id}"
+
+
+class Allocation(models.Model):
+    """An investor's place in a fund. Its one seat is taken while `reserved + confirmed` is above zero."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    fund = models.ForeignKey(Fund, on_delete=models.PROTECT, related_name="allocations", db_index=False)
+    investor = models.ForeignKey(Investor, on_delete=models.PROTECT, related_name="allocations")
+    reserved = models.BigIntegerField(default=0)
+    confirmed = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["fund", "investor"], name="allocation_once"),
+            models.CheckConstraint(condition=Q(reserved__gte=0) & Q(confirmed__gte=0), name="allocation_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.investor_id} in {self.fund_id}"
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("allocation", self.id)
+
+
+class Reservation(models.Model):
+    """What one transfer takes of an allocation, in minor units. `expires_at` is empty once money began to move."""
+
+    class State(models.TextChoices):
+        RESERVED = "reserved", "reserved"
+        CONFIRMED = "confirmed", "confirmed"
+        RELEASED = "released", "released"
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    transfer_id = models.UUIDField(unique=True)
+    allocation = models.ForeignKey(Allocation, on_delete=models.PROTECT, related_name="reservations")
+    amount = models.BigIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [models.CheckConstraint(condition=Q(amount__gt=0), name="reservation_positive")]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.state}"
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("reservation", self.id)

@@ -1,0 +1,1 @@
+"""Notifications over REST: what a login's investors, or operations, were told."""

@@ -1,0 +1,153 @@
+"""Real journeys, every event of which is held against its published schema."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from jsonschema import Draft202012Validator, FormatChecker
+
+from bridge.events.models import Event
+from bridge.kernel.results import Change
+from bridge.management.commands.event_docs import FOLDER
+from bridge.sandbox.model import Fault
+from tests.world import CHECKER, MAKER, World, world
+from transfers import services
+from transfers.api.rendering import render_events
+from transfers.event_types import EventType
+
+BASE = Path(settings.BASE_DIR)
+SCHEMAS: dict[str, dict[str, Any]] = {
+    path.stem: json.loads(path.read_text()) for path in sorted((BASE / FOLDER).glob("*.json"))
+}
+APPS = ("accounts", "funds", "transfers", "bridge", "notifications")
+LITERAL = re.compile(r'"((?:transfer|break|fund|account|investor|credential)\.[a-z_]+)"')
+NO_EVENTS = ("/admin.py", "/migrations/", "bridge/roles.py", "bridge/settings/", "/kernel/locking.py", "/admin/")
+
+
+def validator(kind: str) -> Draft202012Validator:
+    return Draft202012Validator(SCHEMAS[kind], format_checker=FormatChecker())
+
+
+class TestTheSchemas:
+    @pytest.mark.parametrize("kind", SCHEMAS)
+    def test_is_a_valid_schema_whose_example_fits(self, kind: str) -> None:
+        schema = SCHEMAS[kind]
+        Draft202012Validator.check_schema(schema)
+        assert schema["properties"]["type"] == {"const": kind}
+        assert schema["title"]
+        assert schema["description"]
+        assert schema["properties"]["data"]["additionalProperties"] is False
+        for example in schema["examples"]:
+            validator(kind).validate(example)
+
+    @pytest.mark.parametrize("kind", SCHEMAS)
+    def test_refuses_a_field_that_it_does_not_name(self, kind: str) -> None:
+        example = json.loads(json.dumps(SCHEMAS[kind]["examples"][0]))
+        example["data"]["surprise"] = 1
+        assert not validator(kind).is_valid(example)
+
+    def test_there_is_one_for_every_type_that_transfers_write(self) -> None:
+        assert {str(kind) for kind in EventType} <= SCHEMAS.keys()
+
+    def test_there_is_one_for_every_type_that_the_code_names(self) -> None:
+        named = set()
+        for app in APPS:
+            for path in (BASE / app).rglob("*.py"):
+                if not any(part in path.as_posix() for part in NO_EVENTS):
+                    named |= set(LITERAL.findall(path.read_text()))
+        named -= {name for name in named if name.split(".")[1] in ("transfer", "fund", "account", "investor")}
+        assert named
+        assert named <= SCHEMAS.keys()
+
+    def test_the_index_is_current(self) -> None:
+        call_command("event_docs", "--check")
+
+
+@pytest.fixture
+def here() -> Iterator[World]:
+    with world() as made:
+        yield made
+
+
+@pytest.mark.django_db(transaction=True)
+class TestRealEventsFit:
+    def published(self, here: World) -> set[str]:
+        """Every event of the log in its published form, checked; returns the types seen."""
+        here.check()
+        for whole in (True, False):
+            for event in render_events(Event.objects.order_by("at", "seq"), whole_actor=whole):
+                problems = [error.message for error in validator(event["type"]).iter_errors(_as_sent(event))]
+                assert problems == [], (event, problems)
+        return set(Event.objects.values_list("type", flat=True))
+
+    def test_the_happy_path(self, here: World) -> None:
+        here.request(here.account(), here.fund(), external_id="sub-1")
+        here.run()
+        assert self.published(here) >= {
+            "investor.opened",
+            "account.opened",
+            "fund.opened",
+            "transfer.requested",
+            "transfer.approved",
+            "transfer.withdrawing",
+            "transfer.withdrawn",
+            "transfer.depositing",
+            "transfer.completed",
+        }
+
+    def test_rejected_by_a_rule_and_cancelled_by_the_investor(self, here: World) -> None:
+        account = here.account()
+        here.request(account, here.fund(minimum=5_000_000), 1_000_000)
+        doomed = here.request(account, here.fund(), 1_000_000)
+        services.cancel_transfers(changes=[Change(doomed.id, reason="Changed plans.")], actor=MAKER)
+        assert self.published(here) >= {"transfer.rejected", "transfer.cancelled"}
+
+    def test_waitlisted_and_held_and_approved(self, here: World) -> None:
+        full = here.fund(seat_limit=1)
+        here.request(here.account(), full)
+        here.request(here.account(), full)
+        account, fund = here.account(), here.fund()
+        held = here.request(account, fund)
+        services.hold_transfers(changes=[Change(held.id, reason="A closer look.")], actor=MAKER)
+        services.approve_transfers(
+            changes=[Change(held.id)], actor=CHECKER, facts=_facts(here, account)
+        )
+        assert self.published(here) >= {"transfer.waitlisted", "transfer.held", "transfer.approved"}
+
+    def test_withdrawal_rejected(self, here: World) -> None:
+        here.fault(Fault.REJECT, kind="withdrawal")
+        here.request(here.account(), here.fund())
+        here.run()
+        assert self.published(here) >= {"transfer.failed"}
+
+    def test_deposit_rejected_and_refunded(self, here: World) -> None:
+        here.fault(Fault.REJECT, kind="deposit")
+        here.request(here.account(), here.fund())
+        here.run(rounds=10)
+        assert self.published(here) >= {"transfer.deposit_rejected", "transfer.refunding", "transfer.refunded"}
+
+    def test_refund_rejected_blocks_and_a_person_tries_again(self, here: World) -> None:
+        here.fault(Fault.REJECT, kind="deposit")
+        here.fault(Fault.REJECT, kind="refund")
+        transfer = here.request(here.account(), here.fund())
+        here.run(rounds=10)
+        services.refund_transfers(changes=[Change(transfer.id, reason="Account corrected.")], actor=MAKER)
+        here.run(rounds=10)
+        assert self.published(here) >= {"transfer.refund_rejected", "transfer.unblocked", "transfer.refunded"}
+
+
+def _as_sent(event: dict[str, Any]) -> Any:
+    return json.loads(json.dumps(event))
+
+
+def _facts(here: World, account: Any) -> Any:
+    from transfers import facts
+
+    return facts.gather(account_ids={account.id}, max_age=0)
