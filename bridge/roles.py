@@ -15,7 +15,7 @@ from bridge.kernel.results import Role
 
 STAFF = (Role.MAKER, Role.CHECKER, Role.COMPLIANCE, Role.AUDITOR)
 PEOPLE = (Role.INVESTOR, Role.SERVICE, *STAFF)
-APPS = ("kernel", "events", "accounts", "ledger", "funds", "transfers", "notifications")
+APPS = ("kernel", "events", "approvals", "accounts", "ledger", "funds", "transfers", "notifications")
 UNSEEN = {"view_credential", "view_idempotencykey"}  # for compliance and auditors only
 
 # Pages with forms, by role. Everything else that people do goes through an action that asks a service.

@@ -8,6 +8,9 @@ class ConsoleConfig(AdminConfig):
 
     def ready(self) -> None:
         super().ready()  # finds every app's admin module
-        from bridge.console import logins  # noqa: PLC0415  replaces what other packages' modules just registered
+        from django.contrib.admin import site  # noqa: PLC0415
+
+        from bridge.console import fallback, logins  # noqa: PLC0415  they complete what the modules registered
 
         logins.register()
+        fallback.register(site)

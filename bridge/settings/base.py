@@ -13,7 +13,7 @@ from kombu import Queue
 
 from bridge.sandbox.wire import derive_credentials
 from bridge.settings.logs import logging_config
-from bridge.settings.unfold import OTP_ADMIN_HIDE_SENSITIVE_DATA, UNFOLD  # noqa: F401
+from bridge.settings.unfold import LOGIN_REDIRECT_URL, OTP_ADMIN_HIDE_SENSITIVE_DATA, UNFOLD  # noqa: F401
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.Env()

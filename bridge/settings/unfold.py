@@ -44,6 +44,7 @@ UNFOLD: dict[str, Any] = {
     "SIDEBAR": {
         "show_search": True,
         "command_search": True,
+        "show_all_applications": True,
         "navigation": [
             {"items": [{"title": "What needs me now?", "icon": "dashboard", "link": reverse_lazy("admin:index")}]},
             _group(
@@ -103,3 +104,6 @@ UNFOLD: dict[str, Any] = {
 
 # A second factor's key is for its owner's app, not for the pages of the admin.
 OTP_ADMIN_HIDE_SENSITIVE_DATA = True
+
+# Where a sign-in without a wish leads.
+LOGIN_REDIRECT_URL = "admin:index"

@@ -37,7 +37,7 @@ class Parameter:
             return ""
         if self.kind is time:
             try:
-                time.fromisoformat(value)  # type: ignore[arg-type]  what is no text is refused here too
+                time.fromisoformat(value)  # type: ignore[arg-type]  # what is no text is refused here too
             except (TypeError, ValueError):
                 return "must be a time as HH:MM"
             return ""

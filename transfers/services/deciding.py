@@ -260,13 +260,16 @@ def _judge_again(batch: Batch, transfer: Transfer, facts: Facts) -> Verdict:
         currency=transfer.currency,
         own_reserved=reserved,
         own_held=transfer.amount if transfer.state in HELD else 0,
+        transfer_id=transfer.id,
     )
-    verdict, seen = verifying.judge(
-        subject,
+    judge = verifying.Judge.of(
         stage=Verification.Stage.CREATE,
         at=batch.at,
-        observation=facts.observations.get(transfer.source_account_id),
+        funds=[transfer.fund],
+        accounts=[subject.account],
+        transfer_ids=[transfer.id],
     )
+    verdict, seen = judge(subject, observation=facts.observations.get(transfer.source_account_id))
     if verdict.outcome != Outcome.WAITLIST:
         batch.verified(
             verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.CREATE, verdict, seen)

@@ -36,13 +36,20 @@ def begin_deposits(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[R
         batch.lock_accounts({row.source_account_id for row in ready})
         batch.lock_places_of(ready)
         before = orders.attempts(ready, InstructionKind.DEPOSIT)
+        judge = verifying.Judge.of(
+            stage=Verification.Stage.DEPOSIT,
+            at=moment,
+            funds=[row.fund for row in ready],
+            accounts=batch.accounts.values(),
+            transfer_ids=[row.id for row in ready],
+        )
         results: list[Result] = []
         for transfer_id in transfer_ids:
             row = found.get(transfer_id)
             if row is None or not _may_begin(row):
                 results.append(Refused(transfer_id, WrongState(state=row.state if row else "unknown", verb="deposited")))
             else:
-                results.append(_begin(batch, row, before.get(row.id, 0) + 1))
+                results.append(_begin(batch, row, before.get(row.id, 0) + 1, judge))
         batch.save()
     return results
 
@@ -56,7 +63,7 @@ def _may_begin(row: Transfer) -> bool:
     return row.state == State.WITHDRAWN and row.next_step == NextStep.DEPOSIT
 
 
-def _begin(batch: Batch, transfer: Transfer, attempt: int) -> Result:
+def _begin(batch: Batch, transfer: Transfer, attempt: int, judge: verifying.Judge) -> Result:
     assert batch.places is not None
     reserved = batch.places.reserved_for(transfer.id)
     subject = Subject(
@@ -67,8 +74,9 @@ def _begin(batch: Batch, transfer: Transfer, attempt: int) -> Result:
         amount=transfer.amount,
         currency=transfer.currency,
         own_reserved=reserved,
+        transfer_id=transfer.id,
     )
-    verdict, seen = verifying.judge(subject, stage=Verification.Stage.DEPOSIT, at=batch.at, observation=None)
+    verdict, seen = judge(subject, observation=None)
     batch.verified(verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.DEPOSIT, verdict, seen))
     if verdict.outcome != Verdicts.PASS:
         _stop(batch, transfer, verdict)

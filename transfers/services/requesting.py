@@ -132,6 +132,9 @@ class _Intake:
         self.duplicates = verifying.find_duplicates(
             [(request.source_account_id, request.fund_id, request.amount) for request in requests], at=batch.at
         )
+        self.judge = verifying.Judge.of(
+            stage=Verification.Stage.CREATE, at=batch.at, funds=self.funds.values(), accounts=self.accounts.values()
+        )
         self.held: dict[uuid.UUID, int] = {}
         self.numbered: dict[uuid.UUID, int] = {}
         self.seen: dict[tuple[uuid.UUID, uuid.UUID, int], tuple[int, str]] = {}
@@ -181,12 +184,7 @@ class _Intake:
             own_held=-self.held.get(account.id, 0),
             duplicates=(before + within, last or earlier),
         )
-        return verifying.judge(
-            subject,
-            stage=Verification.Stage.CREATE,
-            at=self.batch.at,
-            observation=self.facts.observations.get(account.id),
-        )
+        return self.judge(subject, observation=self.facts.observations.get(account.id))
 
     def _one(self, number: int, request: TransferRequest) -> Result:
         refused = self._refusal(request)

@@ -13,9 +13,12 @@ from django.db import connection
 from accounts.models import BalanceObservation, InvestorAccount
 from accounts.queries import available
 from bridge.kernel import ids
+from funds.criteria import Criteria
 from funds.models import Fund, FundCapacity
 from funds.rules import facts as rule_facts
+from funds.rules.compliance import EscrowFacts, VelocityFacts
 from funds.rules.engine import Decision, Verdict, verify
+from funds.rules.facts import CREATE, DEPOSIT
 from funds.rules.outcomes import Outcome
 from funds.services import Verified
 
@@ -44,12 +47,61 @@ class Subject:
     own_reserved: int = 0
     own_held: int = 0
     duplicates: tuple[int, str] = (0, "")
+    transfer_id: uuid.UUID | None = None
 
 
-def judge(
-    subject: Subject, *, stage: str, at: datetime, observation: BalanceObservation | None
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What is on file for one batch: judges each of its transfers by the same time and the same parameters."""
+
+    at: datetime
+    stage: str
+    criteria: Criteria
+    velocity: dict[tuple[uuid.UUID, str], VelocityFacts]
+    raised: dict[uuid.UUID, int]
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        stage: str,
+        at: datetime,
+        funds: Iterable[Fund],
+        accounts: Iterable[InvestorAccount],
+        transfer_ids: Iterable[uuid.UUID] = (),
+    ) -> Judge:
+        every, owners = list(funds), {account.investor_id for account in accounts}
+        criteria = Criteria.load(funds=every, investor_ids=owners, at=at, transfer_ids=transfer_ids)
+        limited = stage == CREATE and any(criteria.wants(fund.id, "velocity") for fund in every)
+        escrowed = [fund.id for fund in every if fund.escrow_minimum is not None] if stage == DEPOSIT else []
+        return cls(
+            at,
+            stage,
+            criteria,
+            velocities(owners, at=at) if limited else {},
+            raised(escrowed) if escrowed else {},
+        )
+
+    def __call__(
+        self, subject: Subject, *, observation: BalanceObservation | None
+    ) -> tuple[Verdict, rule_facts.Facts]:
+        return _judge(subject, self, observation)
+
+    def facts(self, subject: Subject) -> dict[str, Any]:
+        fund, account = subject.fund, subject.account
+        found = self.criteria.facts(fund, account)
+        if self.stage == CREATE and self.criteria.wants(fund.id, "velocity"):
+            found["velocity"] = self.velocity.get((account.investor_id, subject.currency), VelocityFacts())
+        if fund.escrow_minimum is not None and self.stage == DEPOSIT:
+            found["escrow"] = EscrowFacts(minimum=fund.escrow_minimum, raised=self.raised.get(fund.id, 0))
+        return found
+
+
+def _judge(
+    subject: Subject, judge: Judge, observation: BalanceObservation | None
 ) -> tuple[Verdict, rule_facts.Facts]:
     """Run every rule of the stage over one subject."""
+    at, stage = judge.at, judge.stage
     seen = rule_facts.Facts(
         request=rule_facts.RequestFacts(amount=subject.amount, currency=subject.currency, now=at, stage=stage),
         fund=_fund(subject.fund, subject.capacity),
@@ -65,8 +117,10 @@ def judge(
         ),
         balance=_balance(subject, observation),
         duplicate=rule_facts.DuplicateFacts(count=subject.duplicates[0], latest=subject.duplicates[1]),
+        **judge.facts(subject),
     )
-    return verify(facts=seen), seen
+    overrides = judge.criteria.overrides.get(subject.transfer_id) if subject.transfer_id else None
+    return verify(facts=seen, parameters=judge.criteria.parameters(subject.fund.id), overrides=overrides), seen
 
 
 def kept(
@@ -112,6 +166,47 @@ def find_duplicates(
             ],
         )
         return {number: (count, ids.encode("transfer", latest)) for number, count, latest in cursor.fetchall()}
+
+
+_VELOCITY = """
+    SELECT investor_id, currency,
+        count(*) FILTER (WHERE created_at > %(day)s), sum(amount) FILTER (WHERE created_at > %(day)s),
+        count(*) FILTER (WHERE created_at > %(week)s), sum(amount) FILTER (WHERE created_at > %(week)s),
+        count(*), sum(amount)
+    FROM transfers_transfer
+    WHERE investor_id = ANY(%(investors)s::uuid[]) AND created_at > %(month)s
+        AND state NOT IN ('rejected', 'cancelled', 'expired', 'failed')
+    GROUP BY investor_id, currency
+"""
+
+
+def velocities(investor_ids: Iterable[uuid.UUID], *, at: datetime) -> dict[tuple[uuid.UUID, str], VelocityFacts]:
+    """How often and how much each investor asked for in the last day, week and thirty days."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _VELOCITY,
+            {
+                "investors": list(investor_ids),
+                "day": at - timedelta(days=1),
+                "week": at - timedelta(days=7),
+                "month": at - timedelta(days=30),
+            },
+        )
+        return {
+            (investor, currency): VelocityFacts(*(int(number or 0) for number in numbers))
+            for investor, currency, *numbers in cursor.fetchall()
+        }
+
+
+def raised(fund_ids: list[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """What has come in for each fund: at the fund, on its way there, or in clearing for it. Minor units."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT fund_id, sum(amount)::bigint FROM transfers_transfer WHERE fund_id = ANY(%s::uuid[]) "
+            "AND state IN ('withdrawn', 'depositing', 'completed') GROUP BY fund_id",
+            [fund_ids],
+        )
+        return dict(cursor.fetchall())
 
 
 def _fund(fund: Fund, capacity: FundCapacity) -> rule_facts.FundFacts:

@@ -56,6 +56,13 @@ def begin_withdrawals(*, transfer_ids: Sequence[uuid.UUID], facts: Facts, actor:
         batch.lock_accounts({row.source_account_id for row in ready})
         batch.lock_places_of(ready)
         firsts = _firsts({row.source_account_id for row in ready})
+        judge = verifying.Judge.of(
+            stage=Verification.Stage.WITHDRAWAL,
+            at=moment,
+            funds=[row.fund for row in ready],
+            accounts=batch.accounts.values(),
+            transfer_ids=[row.id for row in ready],
+        )
         results: list[Result] = []
         for transfer_id in transfer_ids:
             row = found.get(transfer_id)
@@ -66,7 +73,7 @@ def begin_withdrawals(*, transfer_ids: Sequence[uuid.UUID], facts: Facts, actor:
             elif firsts.get(row.source_account_id) != row.account_seq:
                 results.append(Refused(transfer_id, WaitingForEarlier()))
             else:
-                results.append(_begin(batch, row, facts))
+                results.append(_begin(batch, row, facts, judge))
         batch.save()
     return results
 
@@ -92,13 +99,11 @@ def _firsts(account_ids: set[uuid.UUID]) -> dict[uuid.UUID, int]:
     return dict(rows)
 
 
-def _begin(batch: Batch, transfer: Transfer, facts: Facts) -> Result:
+def _begin(batch: Batch, transfer: Transfer, facts: Facts, judge: verifying.Judge) -> Result:
     observation = facts.observations.get(transfer.source_account_id)
     if observation is None or observation.fetched_at < _oldest(batch):
         return Refused(transfer.id, BalanceNotKnown())
-    verdict, seen = verifying.judge(
-        _subject(batch, transfer), stage=Verification.Stage.WITHDRAWAL, at=batch.at, observation=observation
-    )
+    verdict, seen = judge(_subject(batch, transfer), observation=observation)
     batch.verified(
         verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.WITHDRAWAL, verdict, seen)
     )
@@ -144,6 +149,7 @@ def _subject(batch: Batch, transfer: Transfer) -> Subject:
         currency=transfer.currency,
         own_reserved=reserved,
         own_held=transfer.amount,
+        transfer_id=transfer.id,
     )
 
 

@@ -116,9 +116,7 @@ class TestRealEventsFit:
         account, fund = here.account(), here.fund()
         held = here.request(account, fund)
         services.hold_transfers(changes=[Change(held.id, reason="A closer look.")], actor=MAKER)
-        services.approve_transfers(
-            changes=[Change(held.id)], actor=CHECKER, facts=_facts(here, account)
-        )
+        services.approve_transfers(changes=[Change(held.id)], actor=CHECKER, facts=_facts(here, account))
         assert self.published(here) >= {"transfer.waitlisted", "transfer.held", "transfer.approved"}
 
     def test_withdrawal_rejected(self, here: World) -> None:

@@ -48,10 +48,9 @@ class Bench(World):
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     made = Bench()
-    gateways = {code: made.house.gateway(code) for code in (MERIDIAN, HARBOR)}
     with (
-        investor_side.use_gateways({MERIDIAN: gateways[MERIDIAN]}),
-        fund_side.use_gateways({HARBOR: gateways[HARBOR]}),
+        investor_side.use_gateways({MERIDIAN: made.house.gateway(MERIDIAN)}),
+        fund_side.use_gateways({HARBOR: made.house.gateway(HARBOR)}),
     ):
         made.settle_clocks()
         yield made

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from django.db import connection, transaction
 from bridge.kernel.errors import BridgeError
 from bridge.kernel.ids import encode
 from bridge.kernel.results import Actor, Channel, Role
-from bridge.sandbox.model import settling
+from bridge.sandbox.model import Fault, settling
 from bridge.sandbox.server.statements import Statement, as_camt053, as_csv
 from tests.functional.reconciliation.conftest import Bench
 from tests.world import MERIDIAN
@@ -69,13 +71,13 @@ class TestReconcile:
 
     def test_ends_with_1_when_an_institution_does_not_answer(self, bench: Bench) -> None:
         bench.moved()
-        bench.fault("timeout_before", institution=MERIDIAN, call="activity")
+        bench.fault(Fault.TIMEOUT_BEFORE, institution=MERIDIAN, call="activity")
         body, code = report("reconcile", "--date", str(bench.day))
         assert (code, body["problems"][0]["institution"], body["new_breaks"]) == (1, MERIDIAN, 0)
 
     @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "", "2026-02-30"])
     def test_a_bad_date_gets_a_clear_message(self, text: str) -> None:
-        with pytest.raises(CommandError, match="is no day. Write it as 2026-01-31"):
+        with pytest.raises(CommandError, match=r"is no day\. Write it as 2026-01-31"):
             call_command("reconcile", "--date", text)
 
     def test_a_day_of_the_future_gets_a_clear_message(self, bench: Bench) -> None:
@@ -98,7 +100,7 @@ class TestStatements:
         bench.check()
 
     def test_money_on_the_bridge_is_in_the_banks_balance(self, bench: Bench) -> None:
-        bench.fault("reject", kind="deposit")
+        bench.fault(Fault.REJECT, kind="deposit")
         fund = bench.fund(on_deposit_failure="hold")
         bench.request(bench.account(), fund)
         bench.run()
@@ -110,7 +112,7 @@ class TestStatements:
     def test_a_balance_that_no_line_explains_is_a_break(self, bench: Bench) -> None:
         bench.moved()
         statement = issued(bench)
-        moved = Statement("SETTLEMENT-USD", "USD", bench.day, 250, statement.closing + 250, statement.lines, bench.bank_time())
+        moved = replace(statement, opening=250, closing=statement.closing + 250)
         import_statement(name="d.xml", content=as_camt053(moved).encode(), actor=ACTOR)
         assert reconcile(date=bench.day, actor=ACTOR).new_breaks == 1
         item = Break.objects.get()
@@ -120,7 +122,13 @@ class TestStatements:
         bench.moved()
         with bench.house.lock:
             settling.book_outside(
-                bench.bank.books, currency="USD", amount=333, kind="other", reference="?", institution="", at=bench.bank_time()
+                bench.bank.books,
+                currency="USD",
+                amount=333,
+                kind="other",
+                reference="?",
+                institution="",
+                at=bench.bank_time(),
             )
         import_statement(name="d.csv", content=as_csv(issued(bench)).encode(), actor=ACTOR)
         reconcile(date=bench.day, actor=ACTOR)
@@ -134,7 +142,7 @@ class TestStatements:
         said("import_statement", str(file))
         with pytest.raises(CommandError, match="this very file was imported"):
             call_command("import_statement", str(file))
-        file.write_text(file.read_text().replace("\n", "\r\n"))
+        file.write_bytes(file.read_bytes() + b"\n")
         with pytest.raises(CommandError, match="another statement of SETTLEMENT-USD"):
             call_command("import_statement", str(file))
         assert BankStatement.objects.count() == 1
@@ -186,7 +194,7 @@ class TestCheckLedger:
         assert {item["name"] for item in body["invariants"]} >= {"I7", "I7 notifications"}
 
     def test_an_unknown_name_gets_the_known_ones(self) -> None:
-        with pytest.raises(CommandError, match="There is no invariant 'I99'. There are: I1"):
+        with pytest.raises(CommandError, match=r"There is no invariant 'I99'\. There are: I1"):
             call_command("check_ledger", "--only", "I99")
 
 
@@ -227,8 +235,6 @@ class TestTimeline:
             call_command("timeline", text)
 
     def test_an_unknown_id_gets_a_clear_message(self) -> None:
-        import uuid
-
         unknown = encode("transfer", uuid.uuid4())
         with pytest.raises(CommandError, match=f"There is no transfer {unknown}"):
             call_command("timeline", unknown)

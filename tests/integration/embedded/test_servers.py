@@ -89,10 +89,9 @@ def test_a_stale_pid_file_that_names_a_stranger_harms_neither(here: Places, serv
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals a child when its parent dies")
-def test_no_server_outlives_a_killed_supervisor(tmp_path: Path) -> None:
-    state = tmp_path / "state"
+def test_no_server_outlives_a_killed_supervisor(here: Places) -> None:
     holder = subprocess.Popen(
-        [sys.executable, "-c", _HOLDER, str(state)], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _HOLDER, str(here.state)], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
     )
     assert holder.stdout is not None
     pids = [int(pid) for pid in holder.stdout.readline().split()]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class TestAppending:
 
     def test_the_hash_covers_what_is_read_back(self) -> None:
         subject = uuid.uuid4()
-        write(subject, amount=10**15, text="ä ✓ \\ \" \u2028", nested={"b": [1, None, True], "a": {}})
+        write(subject, amount=10**15, text='ä ✓ \\ " \u2028', nested={"b": [1, None, True], "a": {}})
         (event,) = Event.objects.all()
         assert bytes(event.hash) == chain.hash_of(event)
 
@@ -159,7 +160,9 @@ class TestTheAuditFinds:
         tamper("UPDATE events_event SET data = '{\"number\": 7}' WHERE seq = 2")
         assert faults() == [f"thing {subject} #2: content does not match its hash"]
 
-    @pytest.mark.parametrize("column", ["type = 'thing.else'", "actor = '{}'", "at = at + interval '1 s'", "version = 9"])
+    @pytest.mark.parametrize(
+        "column", ["type = 'thing.else'", "actor = '{}'", "at = at + interval '1 s'", "version = 9"]
+    )
     def test_an_edit_of_any_field(self, subject: uuid.UUID, column: str) -> None:
         tamper(f"UPDATE events_event SET {column} WHERE seq = 3")
         assert faults() == [f"thing {subject} #3: content does not match its hash"]
@@ -178,7 +181,7 @@ class TestTheAuditFinds:
     def test_a_chain_that_was_computed_anew_after_an_edit(self, subject: uuid.UUID) -> None:
         events = list(queries.timeline(subject_type="thing", subject_id=subject))
         events[1].data = {"number": 7}
-        for previous, event in zip(events, events[1:], strict=False):
+        for previous, event in pairwise(events):
             event.prev_hash = bytes(previous.hash)
             event.hash = chain.hash_of(event)
             tamper(
@@ -241,8 +244,8 @@ class TestTheDatabaseRefuses:
         changes = (
             lambda: model.objects.update(at=row.at),
             lambda: model.objects.all().delete(),
-            lambda: row.save(),
-            lambda: row.delete(),
+            row.save,
+            row.delete,
         )
         for change in changes:
             with pytest.raises(DatabaseError, match="append_only"), transaction.atomic():

@@ -59,7 +59,9 @@ def line(key: str = "w1", **changes: Any) -> Activity:
     return Activity(**(given | changes))
 
 
-def compared(mine: list[Ours], theirs: list[Activity], institution: str = "meridian", at: datetime = EVENING) -> Matching:
+def compared(
+    mine: list[Ours], theirs: list[Activity], institution: str = "meridian", at: datetime = EVENING
+) -> Matching:
     return match(institution=institution, ours=mine, theirs=theirs, at=at, day=DAY)
 
 

@@ -155,7 +155,12 @@ class TestLegalRegime:
             fund__confirmed=12_000_000_00,
             regime=regime("3c1_venture", 200, counted_weight=1),
         )
-        assert decide("legal_regime", facts).outcome == "fail"
+        decision = decide("legal_regime", facts)
+        assert (decision.outcome, decision.reason) == (
+            "fail",
+            "USD 12,000,000.01 would be above the venture fund's threshold of USD 12,000,000.00, "
+            "and with 200 owners it would lose its exemption.",
+        )
 
     def test_the_threshold_is_a_parameter_and_has_a_currency(self) -> None:
         facts = world(fund__confirmed=9_950_000_01, fund__reserved=0, regime=regime("3c1_venture", 100))

@@ -25,6 +25,7 @@ class TestFundOpen:
             ({"fund__status": "liquidated"}, "hold", "hold", "hold"),
             ({"fund__opens_at": NOW + SECOND}, "fail", "hold", "hold"),
             ({"fund__opens_at": NOW}, "pass", "pass", "pass"),
+            ({"fund__status": "closing", "fund__opens_at": NOW}, "fail", "pass", "pass"),
             ({"fund__closes_at": None}, "pass", "pass", "pass"),
             ({"fund__closes_at": NOW + SECOND}, "pass", "pass", "pass"),
             ({"fund__closes_at": NOW}, "fail", "fail", "pass"),
@@ -208,7 +209,11 @@ class TestSourceBalance:
         assert decide("source_balance", facts).outcome == "hold"
 
     def test_no_time_of_observation_is_no_observation(self) -> None:
-        assert decide("source_balance", world(balance__observed_at=None)).outcome == "hold"
+        decision = decide("source_balance", world(balance__observed_at=None))
+        assert (decision.outcome, decision.reason) == (
+            "hold",
+            "The institution has not told the balance of the account.",
+        )
 
     def test_the_age_is_a_parameter_per_stage(self) -> None:
         facts = world(balance__observed_at=NOW - 60 * SECOND)
