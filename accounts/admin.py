@@ -55,11 +55,11 @@ class InvestorAdmin(VersionedAdmin):
     raw_id_fields = ("user",)
     readonly_fields = ("identifier", "version", "created")
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:  # noqa: ARG002
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
         fields = ("legal_name", "kind", "email", "country", "user")
         return fields if obj is None else ("identifier", *fields, "status", "version", "created")
 
-    def open_row(self, request: HttpRequest, obj: Investor, form: Any, actor: Actor) -> None:  # noqa: ARG002
+    def open_row(self, request: HttpRequest, obj: Investor, form: Any, actor: Actor) -> None:
         data = form.cleaned_data
         new = services.NewInvestor(
             kind=data["kind"],
@@ -127,13 +127,13 @@ class InvestorAccountAdmin(VersionedAdmin):
             kwargs["form"] = AccountForm
         return super().get_form(request, obj, change=change, **kwargs)
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:  # noqa: ARG002
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
         return self.NEW if obj is None else (*self.SHOWN, "name", "status", *self.FACTS)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
         return () if obj is None else (*self.SHOWN, *self.FACTS)
 
-    def open_row(self, request: HttpRequest, obj: InvestorAccount, form: Any, actor: Actor) -> None:  # noqa: ARG002
+    def open_row(self, request: HttpRequest, obj: InvestorAccount, form: Any, actor: Actor) -> None:
         data = form.cleaned_data
         new = services.NewAccount(
             investor_id=data["investor"].pk,
@@ -242,7 +242,7 @@ class CredentialAdmin(ReadOnlyAdmin):
 
 
 @section("accounts.investor", permission="accounts.view_investoraccount", order=10)
-def accounts_of_investor(request: HttpRequest, investor: Model) -> Table:  # noqa: ARG001
+def accounts_of_investor(request: HttpRequest, investor: Model) -> Table:
     rows = InvestorAccount.objects.filter(investor_id=investor.pk).order_by("name")[:50]
     return Table(
         title="Accounts",
@@ -254,7 +254,7 @@ def accounts_of_investor(request: HttpRequest, investor: Model) -> Table:  # noq
 
 
 @section("accounts.investoraccount", permission="accounts.view_balanceobservation", order=20)
-def observations_of_account(request: HttpRequest, account: Any) -> Table:  # noqa: ARG001
+def observations_of_account(request: HttpRequest, account: Any) -> Table:
     rows = list(BalanceObservation.objects.filter(account_id=account.pk).order_by("-id")[:5])
     return Table(
         title="What the institution said last",

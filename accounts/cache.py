@@ -30,7 +30,7 @@ def _generation_key(account_id: uuid.UUID) -> str:
 def read(account_id: uuid.UUID) -> dict[str, Any] | None:
     try:
         kept = cache.get_many([_balance_key(account_id), _generation_key(account_id)])
-    except Exception as error:  # noqa: BLE001  a cache that is down is a cache miss
+    except Exception as error:
         logger.warning("balance cache does not answer: %s", error)
         return None
     found = kept.get(_balance_key(account_id))
@@ -43,7 +43,7 @@ def ticket(account_id: uuid.UUID) -> int | None:
     """The account's generation now; `None` when the cache does not answer."""
     try:
         return cache.get(_generation_key(account_id), 0)
-    except Exception:  # noqa: BLE001
+    except Exception:
         return None
 
 
@@ -52,7 +52,7 @@ def write(account_id: uuid.UUID, balance: dict[str, Any], *, ticket: int | None)
         return
     try:
         cache.set(_balance_key(account_id), {"balance": balance, "generation": ticket}, TTL)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         logger.warning("balance cache does not answer: %s", error)
 
 
@@ -63,5 +63,5 @@ def invalidate(account_ids: Iterable[uuid.UUID]) -> None:
             key = _generation_key(account_id)
             cache.add(key, 0, _GENERATION_TTL)
             cache.incr(key)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         logger.warning("balance cache does not answer: %s", error)

@@ -86,8 +86,7 @@ class InvestorAccount(models.Model):
             models.UniqueConstraint(fields=["institution", "number_index"], name="account_number_once"),
             models.CheckConstraint(condition=Q(held__gte=0), name="account_held_not_negative"),
             models.CheckConstraint(
-                condition=Q(withdrawals_acknowledged__gte=0)
-                & Q(withdrawals_begun__gte=F("withdrawals_acknowledged")),
+                condition=Q(withdrawals_acknowledged__gte=0) & Q(withdrawals_begun__gte=F("withdrawals_acknowledged")),
                 name="account_acknowledged_within_begun",
             ),
         ]

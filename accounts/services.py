@@ -96,9 +96,7 @@ def open_accounts(*, rows: Sequence[NewAccount], actor: Actor) -> list[InvestorA
                 raise AccountNumberTaken(institution=account.institution, last4=account.number_last4)
             pairs.add((account.institution, account.number_index))
         InvestorAccount.objects.bulk_create(accounts)
-        ledger.open_accounts(
-            owners=[(account.id, account.currency) for account in accounts], kinds=INVESTOR_KINDS
-        )
+        ledger.open_accounts(owners=[(account.id, account.currency) for account in accounts], kinds=INVESTOR_KINDS)
         facts = [
             events.Fact(
                 "account",

@@ -19,7 +19,7 @@ class BridgeAdminSite(UnfoldAdminSite):
     index_template = "console/dashboard.html"
     enable_nav_sidebar = True
 
-    def extra_context(self, context: dict[str, Any], request: HttpRequest) -> dict[str, Any]:  # noqa: ARG002
+    def extra_context(self, context: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
         # The theme would write its colours into every page as an inline style, which the content security policy
         # refuses; they are in bridge/console.css instead.
         return {**context, "colors": None}
@@ -37,4 +37,3 @@ def jump(request: HttpRequest, term: str) -> list[SearchResult]:
         return []
     link = reverse(f"admin:{page}_change", args=[value])
     return [SearchResult(title=term, description=f"Open this {kind}", link=link, icon="arrow_forward")]
-

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
-from django_redis import get_redis_connection
+from django_prometheus.exports import ExportToDjangoView
+from django_redis import get_redis_connection  # type: ignore[import-untyped]
 from kombu import Connection
 
 from bridge.kernel import problem
@@ -45,7 +46,7 @@ CHECKS: dict[str, Callable[[], None]] = {"database": _database, "broker": _broke
 
 
 @require_safe
-def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+def healthz(request: HttpRequest) -> HttpResponse:
     """This process answers. It asks nobody else, so that a broken database does not get it restarted."""
     return JsonResponse({"status": "ok"})
 
@@ -68,10 +69,16 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({**document, "checks": checks}, status=503, content_type=problem.CONTENT_TYPE)
 
 
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus, of this process."""
+    return ExportToDjangoView(request)
+
+
 def _answers(name: str, check: Callable[[], None]) -> bool:
     try:
         check()
-    except Exception as error:  # noqa: BLE001  whatever it is, the service does not answer
+    except Exception as error:
         logger.warning("%s does not answer: %s", name, error)
         return False
     return True

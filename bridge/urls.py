@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
-from django_prometheus.exports import ExportToDjangoView
 
 from bridge import probes
 from bridge.documentation import DocsView, SchemaView
@@ -15,7 +15,7 @@ _probes = [
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
 ]
-_v1 = [
+_v1: list[URLPattern | URLResolver] = [
     path("tokens", TokensView.as_view(), name="tokens"),
     path("tokens/current", CurrentTokenView.as_view(), name="token"),
     path("", include("transfers.api.urls")),
@@ -25,13 +25,13 @@ _v1 = [
 ]
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="api-docs"), name="home"),
+    path("", require_safe(RedirectView.as_view(pattern_name="api-docs")), name="home"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(_v1)),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(), name="api-docs"),
     *_probes,
-    path("metrics", ExportToDjangoView, name="metrics"),
+    path("metrics", probes.metrics, name="metrics"),
 ]
 
 handler400 = "bridge.kernel.problem.bad_request"

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.decorators import display
@@ -23,6 +23,7 @@ from bridge.console.display import (
     id_link,
     json_block,
     link_to,
+    masked,
     money_text,
     public_id,
     rows_link,
@@ -71,7 +72,11 @@ def dollars_bar(capacity: FundCapacity | None, currency: str) -> SafeString | st
     taken = capacity.reserved + capacity.confirmed
     if capacity.hard_cap is None:
         return bar(0, None, f"{money_text(taken, currency)} · no cap")
-    return bar(taken, capacity.hard_cap, f"{money_text(taken, currency)} of {money_text(capacity.hard_cap, currency)}")
+    return bar(
+        taken,
+        capacity.hard_cap,
+        f"{money_text(taken, currency)} of {money_text(capacity.hard_cap, currency).removeprefix(currency).strip()}",
+    )
 
 
 @admin.register(Fund)
@@ -109,11 +114,23 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
             kwargs["form"] = FundForm
         return super().get_form(request, obj, change=change, **kwargs)
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:  # noqa: ARG002
-        return self.NEW if obj is None else (*self.SHOWN, *self.PEOPLES, *self.FACTS)
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
+        if obj is None:
+            return self.NEW
+        peoples: Sequence[str] = self.PEOPLES
+        if not self.has_change_permission(request, obj):
+            shown = {"minimum": "smallest", "maximum": "largest"}
+            peoples = [shown.get(name, name) for name in peoples]
+        return (*self.SHOWN, *peoples, *self.FACTS)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:  # noqa: ARG002
-        return () if obj is None else (*self.SHOWN, *self.FACTS)
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in ("minimum", "maximum"):
+            empty = " Empty for none." if db_field.null else ""
+            kwargs["help_text"] = f"Per investor, in minor units (cents).{empty}"
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
+        return () if obj is None else (*self.SHOWN, *self.FACTS, "smallest", "largest")
 
     def verb_rows(self) -> QuerySet:
         return Fund.objects.select_related("capacity")
@@ -122,7 +139,7 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
         capacity = getattr(row, "capacity", None)
         return (row.name, badge(row.status), seats_bar(capacity), dollars_bar(capacity, row.currency))
 
-    def open_row(self, request: HttpRequest, obj: Fund, form: Any, actor: Actor) -> None:  # noqa: ARG002
+    def open_row(self, request: HttpRequest, obj: Fund, form: Any, actor: Actor) -> None:
         new = services.NewFund(**{name: form.cleaned_data[name] for name in self.NEW})
         (opened,) = services.open_funds(rows=[new], actor=actor)
         obj.pk = opened.pk
@@ -150,6 +167,10 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
     @display(description="minimum", ordering="minimum")
     def smallest(self, row: Fund) -> str:
         return amount(row.minimum, row.currency)
+
+    @display(description="maximum", ordering="maximum")
+    def largest(self, row: Fund) -> str:
+        return amount(row.maximum, row.currency)
 
     @display(description="closes", ordering="closes_at")
     def closes(self, row: Fund) -> str:
@@ -285,7 +306,7 @@ class VerificationAdmin(ReadOnlyAdmin):
     search_help_text = "An id (ver_…, trf_…, fund_…)."
     ordering = ("-id",)
     id_columns: ClassVar = {"verification": "id", "transfer": "transfer_id", "fund": "fund_id"}
-    fields = ("identifier", "transfer", "fund_link", "stage", "result", "made", "shown_decisions", "shown_facts")
+    fields = ("identifier", "transfer", "fund_link", "stage", "result", "made", "shown_facts")
 
     @display(description="verification")
     def public(self, row: Verification) -> str:
@@ -311,17 +332,31 @@ class VerificationAdmin(ReadOnlyAdmin):
     def made(self, row: Verification) -> str:
         return when(row.at)
 
-    @display(description="decisions")
-    def shown_decisions(self, row: Verification) -> str:
-        return json_block(row.decisions)
-
     @display(description="facts that the rules saw")
     def shown_facts(self, row: Verification) -> str:
         return json_block(row.facts)
 
 
+@section("funds.verification", permission="funds.view_verification", order=10)
+def decisions_of_verification(request: HttpRequest, verification: Any) -> Table:  # noqa: ARG001
+    return Table(
+        title="Decisions",
+        headers=("rule", "outcome", "reason", "what it saw"),
+        rows=[
+            (
+                f"{str(decision.get('rule', '')).replace('_', ' ')} v{decision.get('version', '')}",
+                badge(decision.get("outcome", "")),
+                decision.get("reason", ""),
+                ", ".join(f"{name}: {value}" for name, value in (masked(decision.get("inputs") or {})).items()),
+            )
+            for decision in verification.decisions
+        ],
+        empty="No rule was asked.",
+    )
+
+
 @section("funds.fund", permission="funds.view_allocation", order=20)
-def places_in_fund(request: HttpRequest, fund: Any) -> Table:  # noqa: ARG001
+def places_in_fund(request: HttpRequest, fund: Any) -> Table:
     rows = list(
         Allocation.objects.filter(fund_id=fund.pk).select_related("investor").order_by("-id")[:10],
     )
@@ -339,7 +374,7 @@ def places_in_fund(request: HttpRequest, fund: Any) -> Table:  # noqa: ARG001
 
 
 @section("accounts.investor", permission="funds.view_allocation", order=20)
-def places_of_investor(request: HttpRequest, investor: Any) -> Table:  # noqa: ARG001
+def places_of_investor(request: HttpRequest, investor: Any) -> Table:
     rows = list(Allocation.objects.filter(investor_id=investor.pk).select_related("fund").order_by("-id")[:10])
     return Table(
         title="Places in funds",

@@ -9,6 +9,7 @@ class FundsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from funds import checks  # noqa: PLC0415  models are ready only now
+        from funds import checks, rulebook  # noqa: PLC0415  models are ready only now
 
         checks.register()
+        rulebook.register()

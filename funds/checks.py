@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from bridge.kernel.invariants import Invariant, register as register_invariants
+from bridge.kernel.invariants import Invariant
+from bridge.kernel.invariants import register as register_invariants
 
 ALLOCATION_SUMS = """
     SELECT a.id AS allocation, a.reserved, a.confirmed, coalesce(s.reserved, 0) AS reservations_reserved,

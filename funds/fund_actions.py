@@ -46,7 +46,7 @@ def _limits(row: Any) -> dict[str, Any]:
 
 
 def _set(status: str) -> Run:
-    def run(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:  # noqa: ARG001
+    def run(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
         return services.set_fund_status(changes=changes, status=status, actor=actor)
 
     return run
@@ -55,9 +55,7 @@ def _set(status: str) -> Run:
 def _change_limits(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
     (change,) = changes
     return [
-        services.change_limits(
-            change=change, seat_limit=data["seat_limit"], hard_cap=data["hard_cap"], actor=actor
-        )
+        services.change_limits(change=change, seat_limit=data["seat_limit"], hard_cap=data["hard_cap"], actor=actor)
     ]
 
 

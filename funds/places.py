@@ -92,9 +92,7 @@ class Places:
             (row.fund_id, row.investor_id): _Place(row.id, row.reserved, row.confirmed)
             for row in locking.lock(Allocation.objects.all(), found)
         }
-        reservations = {
-            row.transfer_id: row for row in Reservation.objects.filter(transfer_id__in=list(transfer_ids))
-        }
+        reservations = {row.transfer_id: row for row in Reservation.objects.filter(transfer_id__in=list(transfer_ids))}
         pair_of_place = {place.id: pair for pair, place in places.items()}
         return cls(
             rooms, places, reservations, {t: pair_of_place[row.allocation_id] for t, row in reservations.items()}
@@ -261,9 +259,7 @@ class Places:
                 confirmed=F("confirmed") + bulk.ByKey("id", {k: p.confirmed_delta for k, p in moved.items()}),
             )
         bulk.insert(Reservation, list(self._born.values()))
-        bulk.update(
-            Reservation, list(self._changed.values()), fields=["allocation", "amount", "state", "expires_at"]
-        )
+        bulk.update(Reservation, list(self._changed.values()), fields=["allocation", "amount", "state", "expires_at"])
 
     def _save_room(self, fund_id: uuid.UUID, room: _Room) -> None:
         row = room.capacity

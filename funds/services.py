@@ -40,6 +40,13 @@ class NewFund:
     seat_limit: int | None = None
     hard_cap: int | None = None
     on_deposit_failure: str = Fund.OnDepositFailure.REFUND
+    regime: str = Fund.Regime.NONE
+    eligibility: str = Fund.Eligibility.NONE
+    required_documents: tuple[str, ...] = ()
+    second_person_above: int | None = None
+    escrow_minimum: int | None = None
+    contributed_elsewhere: int = 0
+    rail: str = ""
 
 
 class FundCodeTaken(BridgeError):
@@ -96,6 +103,13 @@ def _open(rows: Sequence[NewFund], actor: Actor) -> list[Fund]:
             opens_at=row.opens_at,
             closes_at=row.closes_at,
             on_deposit_failure=row.on_deposit_failure,
+            regime=row.regime,
+            eligibility=row.eligibility,
+            required_documents=list(row.required_documents),
+            second_person_above=row.second_person_above,
+            escrow_minimum=row.escrow_minimum,
+            contributed_elsewhere=row.contributed_elsewhere,
+            rail=row.rail,
             institution=row.institution,
             routing_number=row.routing_number,
             created_at=moment,

@@ -72,7 +72,7 @@ class NotificationAdmin(ReadOnlyAdmin):
 
 
 @section("transfers.transfer", permission="notifications.view_notification", order=90)
-def notifications_of_transfer(request: HttpRequest, transfer: Model) -> Table:  # noqa: ARG001
+def notifications_of_transfer(request: HttpRequest, transfer: Model) -> Table:
     rows = list(Notification.objects.filter(transfer_id=transfer.pk).order_by("id")[:50])
     return Table(
         title="Notifications",

@@ -6,7 +6,7 @@ Every call makes fresh ones: no test shares people with another.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -53,7 +53,7 @@ class TestBank:
 
     @contextmanager
     def open(self) -> Iterator[TestBank]:
-        gateway = self.house.gateway
+        gateway: Callable[[str], Any] = self.house.gateway
         with (
             investor_gateways.use_gateways({INVESTORS_BANK: gateway(INVESTORS_BANK)}),
             fund_gateways.use_gateways({FUNDS_BANK: gateway(FUNDS_BANK)}),
@@ -106,9 +106,7 @@ def make_account(
     )
     (account,) = accounts.open_accounts(rows=[row], actor=SETUP)
     if bank is not None:
-        bank.add(
-            institution=INVESTORS_BANK, number=number, currency=currency, owner=Owner.INVESTOR, balance=balance
-        )
+        bank.add(institution=INVESTORS_BANK, number=number, currency=currency, owner=Owner.INVESTOR, balance=balance)
     return account
 
 
@@ -140,10 +138,9 @@ def make_transfer(
 ) -> Transfer:
     """A transfer as its verification leaves it. Needs an open bank."""
     wanted = transfers.TransferRequest(account.id, fund.id, amount, account.currency, external_id)
-    (result,) = transfers.request_transfers(  # type: ignore[misc]
-        requests=[wanted], actor=actor, facts=gather(account_ids=[account.id], max_age=0)
-    )
-    return Transfer.objects.get(pk=result.id)  # type: ignore[union-attr]
+    facts = gather(account_ids=[account.id], max_age=0)
+    results: Any = transfers.request_transfers(requests=[wanted], actor=actor, facts=facts)
+    return Transfer.objects.get(pk=results[0].id)
 
 
 def client_of(user: User | None) -> APIClient:

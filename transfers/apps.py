@@ -9,6 +9,7 @@ class TransfersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from transfers import checks  # noqa: PLC0415  models are ready only now
+        from transfers import approvals, checks  # noqa: PLC0415  models are ready only now
 
         checks.register()
+        approvals.register()

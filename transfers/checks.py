@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bridge.kernel.invariants import Invariant, register as register_invariants
+from bridge.kernel.invariants import Invariant
+from bridge.kernel.invariants import register as register_invariants
 from transfers.states import ENDED, HELD, LIVE, RESERVING, State
 
 
@@ -10,7 +11,7 @@ def _list(states: tuple[str, ...]) -> str:
     return ", ".join(f"'{state}'" for state in states)
 
 
-_PLACES = {
+PLACES_OF_MONEY = {
     "withdrawal_in_transit": State.WITHDRAWING,
     "clearing": State.WITHDRAWN,
     "deposit_in_transit": State.DEPOSITING,
@@ -27,7 +28,7 @@ _SUMS = """
 MONEY_IS_WHERE_THE_STATE_SAYS = f"""
     SELECT t.id AS transfer, t.state, p.kind, coalesce(s.amount, 0) AS amount
     FROM transfers_transfer AS t
-    CROSS JOIN (VALUES {", ".join(f"('{kind}', '{state}')" for kind, state in _PLACES.items())}) AS p(kind, state)
+    CROSS JOIN (VALUES {", ".join(f"('{kind}', '{state}')" for kind, state in PLACES_OF_MONEY.items())}) AS p(kind, state)
     LEFT JOIN ({_SUMS}) AS s ON s.transfer_id = t.id AND s.kind = p.kind
     WHERE coalesce(s.amount, 0) < 0 OR (coalesce(s.amount, 0) > 0) <> (t.state = p.state)
 """

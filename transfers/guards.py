@@ -10,7 +10,10 @@ _EDGES = ", ".join(f"('{source}', '{target}')" for source, targets in EDGES.item
 
 
 def lifecycle_kept() -> pgtrigger.Trigger:
-    """A changed state needs a legal edge, the next version, and the event that says so, in this transaction."""
+    """A changed state needs a legal edge, the next version, and the event that says so, in this transaction.
+
+    An id never changes: with another one, a row would not be compared with what it was.
+    """
     return pgtrigger.Trigger(
         name="lifecycle_kept",
         level=pgtrigger.Statement,
@@ -18,6 +21,9 @@ def lifecycle_kept() -> pgtrigger.Trigger:
         operation=pgtrigger.Update,
         referencing=pgtrigger.Referencing(old="before", new="after"),
         func=f"""
+            IF EXISTS (SELECT 1 FROM before LEFT JOIN after USING (id) WHERE after.id IS NULL) THEN
+                RAISE EXCEPTION 'illegal_transition: a transfer keeps its id';
+            END IF;
             IF EXISTS (
                 SELECT 1 FROM after JOIN before USING (id)
                 WHERE after.state <> before.state
@@ -63,4 +69,15 @@ def birth_recorded() -> pgtrigger.Trigger:
             END IF;
             RETURN NULL;
         """,
+    )
+
+
+def never_deleted() -> pgtrigger.Trigger:
+    """A transfer stays for ever: sums over those that are left would never tell that one is gone."""
+    return pgtrigger.Trigger(
+        name="never_deleted",
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Delete | pgtrigger.Truncate,
+        func="RAISE EXCEPTION 'never_deleted: % of % is refused', TG_OP, TG_TABLE_NAME;",
     )

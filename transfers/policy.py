@@ -30,6 +30,7 @@ class Policy:
     finality: int = 2 * DAY  # after sending; before that "not found" is no evidence
     key_lifetime: int = 7 * DAY  # the bank keeps an idempotency key so long
     resend_share: int = 80  # per cent of the key's lifetime after which nothing is sent again
+    escrow_poll: int = 10 * MINUTE  # until a raise that is below its minimum is looked at again
     reservation: int = 5 * DAY
     review: int = 5 * DAY
     waitlist: int = 30 * DAY

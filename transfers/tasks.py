@@ -37,5 +37,5 @@ def wake() -> None:
     """Tell the engine that something is due. Never fails: a broker that is down is what the sweep is for."""
     try:
         drive.apply_async(expires=60)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         logger.warning("the engine could not be woken, the sweep will find the work: %s", error)

@@ -43,11 +43,13 @@ class BalanceSerializer(serializers.Serializer):
     object = serializers.CharField(default="balance")
     account = TypeIdField("account")
     currency = serializers.CharField()
-    available = serializers.IntegerField(help_text="Minor units that a new transfer may use; to look at, not a promise.")
+    available = serializers.IntegerField(
+        help_text="Minor units that a new transfer may use; to look at, not a promise."
+    )
     held = serializers.IntegerField(help_text="Minor units set aside for transfers not yet withdrawn.")
     observed = serializers.IntegerField(help_text="Minor units available as the institution said.")
     as_of = serializers.DateTimeField(help_text="When the institution was asked.")
-    source = serializers.ChoiceField(choices=["cache", "institution"])
+    source = serializers.ChoiceField(choices=["cache", "institution"])  # type: ignore[assignment]  # a declared field
 
 
 def render_accounts(accounts: Sequence[InvestorAccount]) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin):
     id_columns: ClassVar = {"account": "owner_id", "fund": "owner_id"}
     fields = ("name", "owner", "shown_balance", "version", "lines")
 
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:  # noqa: ARG002
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         return ("currency__exact",)
 
     @display(description="account", ordering="kind")
@@ -100,7 +100,7 @@ class PostingAdmin(ReadOnlyAdmin):
 
 
 @section("ledger.posting", permission="ledger.view_entry", order=10)
-def entries_of_posting(request: HttpRequest, posting: Model) -> Table:  # noqa: ARG001
+def entries_of_posting(request: HttpRequest, posting: Model) -> Table:
     entries = Entry.objects.filter(posting_id=posting.pk).select_related("account").order_by("id")
     return Table(
         title="Entries",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from bridge.kernel.invariants import Invariant, register as register_invariants
+from bridge.kernel.invariants import Invariant
+from bridge.kernel.invariants import register as register_invariants
 
 ZERO_SUM = """
     SELECT p.id AS posting, p.row, a.currency, coalesce(sum(e.amount), 0) AS total

@@ -88,5 +88,3 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount:+d}"
-
-

@@ -69,9 +69,7 @@ class Parties:
 
 def withdrawal_submitted(who: Parties, *, amount: int) -> Draft:
     """W1."""
-    return who.draft(
-        "W1", who.investor(Kind.WITHDRAWAL_IN_TRANSIT, amount), who.investor(Kind.CASH, -amount)
-    )
+    return who.draft("W1", who.investor(Kind.WITHDRAWAL_IN_TRANSIT, amount), who.investor(Kind.CASH, -amount))
 
 
 def withdrawal_settled(who: Parties, *, amount: int, credited: int, fee: int = 0) -> Draft:
@@ -90,9 +88,7 @@ def withdrawal_settled(who: Parties, *, amount: int, credited: int, fee: int = 0
 
 def withdrawal_rejected(who: Parties, *, amount: int) -> Draft:
     """W3, also for a withdrawal that was never received."""
-    return who.draft(
-        "W3", who.investor(Kind.CASH, amount), who.investor(Kind.WITHDRAWAL_IN_TRANSIT, -amount)
-    )
+    return who.draft("W3", who.investor(Kind.CASH, amount), who.investor(Kind.WITHDRAWAL_IN_TRANSIT, -amount))
 
 
 def withdrawal_returned(who: Parties, *, amount: int, taken: Sequence[Line]) -> Draft:
@@ -139,9 +135,7 @@ def refund_submitted(who: Parties, *, amount: int) -> Draft:
 def refund_settled(who: Parties, *, amount: int, fee: int = 0, paid_to: uuid.UUID | None = None) -> Draft:
     """R2. `paid_to` is another account of the investor, where the money went there instead."""
     paid = Line(Place(paid_to or who.account_id, Kind.CASH), amount - fee, who.transfer_id)
-    return who.draft(
-        "R2", paid, who.shared(Kind.FEES, fee), who.investor(Kind.REFUND_IN_TRANSIT, -amount)
-    )
+    return who.draft("R2", paid, who.shared(Kind.FEES, fee), who.investor(Kind.REFUND_IN_TRANSIT, -amount))
 
 
 def refund_rejected(who: Parties, *, amount: int) -> Draft:
@@ -153,6 +147,16 @@ def refund_returned(who: Parties, *, amount: int, fee: int = 0, paid_to: uuid.UU
     """R4. `paid_to` is the account that the refund had gone to, where that was another."""
     source = Line(Place(paid_to or who.account_id, Kind.CASH), -amount, who.transfer_id)
     return who.draft("R4", who.investor(Kind.CLEARING, amount - fee), who.shared(Kind.FEES, fee), source)
+
+
+def frozen(who: Parties, *, amount: int) -> Draft:
+    """Z1: blocked by law."""
+    return who.draft("Z1", who.investor(Kind.FROZEN, amount), who.investor(Kind.CLEARING, -amount))
+
+
+def unfrozen(who: Parties, *, amount: int) -> Draft:
+    """Z2: released under a licence, or a false match."""
+    return who.draft("Z2", who.investor(Kind.CLEARING, amount), who.investor(Kind.FROZEN, -amount))
 
 
 def bank_charge(*, currency: str, amount: int, effective_at: datetime) -> Draft:

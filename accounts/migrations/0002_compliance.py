@@ -5,58 +5,85 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ComplianceProfile',
+            name="ComplianceProfile",
             fields=[
-                ('investor', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='compliance', serialize=False, to='accounts.investor')),
-                ('accredited', models.BooleanField(blank=True, null=True)),
-                ('accredited_until', models.DateTimeField(blank=True, null=True)),
-                ('qualified_purchaser', models.BooleanField(blank=True, null=True)),
-                ('qualified_purchaser_until', models.DateTimeField(blank=True, null=True)),
-                ('kyc', models.CharField(blank=True, choices=[('verified', 'verified'), ('pending', 'pending'), ('refused', 'refused')], max_length=10)),
-                ('kyc_verified_at', models.DateTimeField(blank=True, null=True)),
-                ('sanctions', models.CharField(blank=True, choices=[('clear', 'clear'), ('possible_hit', 'possible hit'), ('true_hit', 'true hit')], max_length=12)),
-                ('sanctions_screened_at', models.DateTimeField(blank=True, null=True)),
-                ('is_fund', models.BooleanField(default=False, help_text='The investor is itself a fund: its owners may count.')),
-                ('look_through_owners', models.PositiveIntegerField(blank=True, null=True)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('updated_at', models.DateTimeField()),
+                (
+                    "investor",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="compliance",
+                        serialize=False,
+                        to="accounts.investor",
+                    ),
+                ),
+                ("accredited", models.BooleanField(blank=True, null=True)),
+                ("accredited_until", models.DateTimeField(blank=True, null=True)),
+                ("qualified_purchaser", models.BooleanField(blank=True, null=True)),
+                ("qualified_purchaser_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "kyc",
+                    models.CharField(
+                        blank=True,
+                        choices=[("verified", "verified"), ("pending", "pending"), ("refused", "refused")],
+                        max_length=10,
+                    ),
+                ),
+                ("kyc_verified_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "sanctions",
+                    models.CharField(
+                        blank=True,
+                        choices=[("clear", "clear"), ("possible_hit", "possible hit"), ("true_hit", "true hit")],
+                        max_length=12,
+                    ),
+                ),
+                ("sanctions_screened_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "is_fund",
+                    models.BooleanField(
+                        default=False, help_text="The investor is itself a fund: its owners may count."
+                    ),
+                ),
+                ("look_through_owners", models.PositiveIntegerField(blank=True, null=True)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("updated_at", models.DateTimeField()),
             ],
         ),
         migrations.AddField(
-            model_name='investoraccount',
-            name='details_changed_at',
+            model_name="investoraccount",
+            name="details_changed_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='investoraccount',
-            name='details_verified_at',
+            model_name="investoraccount",
+            name="details_verified_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='investoraccount',
-            name='iban',
-            field=models.BooleanField(default=False, help_text='The account number is an IBAN.'),
+            model_name="investoraccount",
+            name="iban",
+            field=models.BooleanField(default=False, help_text="The account number is an IBAN."),
         ),
         migrations.AddField(
-            model_name='investoraccount',
-            name='number_valid',
-            field=models.BooleanField(blank=True, editable=False, help_text='Its check digits, if any.', null=True),
+            model_name="investoraccount",
+            name="number_valid",
+            field=models.BooleanField(blank=True, editable=False, help_text="Its check digits, if any.", null=True),
         ),
         migrations.AddField(
-            model_name='investoraccount',
-            name='owner_confirmed',
-            field=models.BooleanField(default=False, help_text='Two people established that it is this investor.'),
+            model_name="investoraccount",
+            name="owner_confirmed",
+            field=models.BooleanField(default=False, help_text="Two people established that it is this investor."),
         ),
         migrations.AddField(
-            model_name='investoraccount',
-            name='owner_name',
-            field=models.CharField(blank=True, help_text='The owner that the institution names.', max_length=200),
+            model_name="investoraccount",
+            name="owner_name",
+            field=models.CharField(blank=True, help_text="The owner that the institution names.", max_length=200),
         ),
     ]

@@ -53,12 +53,19 @@ class ApprovalVoid(BridgeError):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a maker wants done to one subject."""
+    """What a maker wants done to one subject.
+
+    `seen`, `summary` and `maker` are for services that open approvals in bulk beside their own rows: what the
+    handler would look up, and who stands behind it where that is not the actor.
+    """
 
     kind: str
     subject_id: uuid.UUID
     payload: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
+    seen: dict[str, Any] | None = None
+    summary: str = ""
+    maker: str = ""
 
 
 def propose(*, proposal: Proposal, actor: Actor) -> Approval:
@@ -73,15 +80,15 @@ def propose(*, proposal: Proposal, actor: Actor) -> Approval:
     return approval
 
 
-def open_requests(
-    *, proposals: Sequence[Proposal], actor: Actor, at: datetime, expires_at: datetime | None = None
-) -> list[Approval]:
+def open_requests(*, proposals: Sequence[Proposal], actor: Actor, at: datetime) -> list[Approval]:
     """Open approvals inside somebody's unit of work, which has validated them. Raises `AlreadyOpen`."""
     require_atomic()
+    if not proposals:
+        return []
     rows = []
     for proposal in proposals:
         handler = handler_for(proposal.kind)
-        seen = _plain(handler.look(proposal.subject_id))
+        seen = _plain(handler.look(proposal.subject_id) if proposal.seen is None else proposal.seen)
         payload = _plain(proposal.payload)
         rows.append(
             Approval(
@@ -89,15 +96,15 @@ def open_requests(
                 kind=proposal.kind,
                 subject_type=handler.subject_type,
                 subject_id=proposal.subject_id,
-                summary=handler.summarize(proposal.subject_id, payload)[:300],
+                summary=(proposal.summary or handler.summarize(proposal.subject_id, payload))[:300],
                 payload=payload,
                 seen=seen,
                 bound_hash=bound_hash(proposal.kind, proposal.subject_id, payload, seen),
                 reason=proposal.reason[:400],
-                maker=actor.id,
+                maker=proposal.maker or actor.id,
                 maker_role=actor.role,
                 created_at=at,
-                expires_at=expires_at or at + VALID_FOR,
+                expires_at=at + VALID_FOR,
             )
         )
     subjects = {(row.subject_type, row.subject_id) for row in rows}
@@ -163,6 +170,8 @@ def open_of(subject_ids: Iterable[uuid.UUID], *, kind: str) -> list[Approval]:
 def close(*, rows: Sequence[Approval], state: str, actor: Actor, at: datetime, reason: str = "") -> None:
     """Write a decision on approvals that the caller has locked. The database refuses a checker who is the maker."""
     require_atomic()
+    if not rows:
+        return
     for row in rows:
         row.state, row.decided_at, row.decision_reason = state, at, reason[:400]
         row.version += 1

@@ -60,7 +60,7 @@ class Verb:
     needs_reason: bool = False
     form: type[forms.Form] | None = None
     several: bool = True  # also from the list
-    initial: Callable[[Any], dict[str, Any]] = lambda row: {}  # noqa: ARG005
+    initial: Callable[[Any], dict[str, Any]] = lambda row: {}
 
     def bound_form(self, row: Any, data: Any = None) -> forms.Form:
         form = self.form

@@ -24,9 +24,7 @@ def actor_of(request: HttpRequest, *, among: frozenset[Role] | None = None) -> A
     fitting = sorted(roles if among is None else roles & among)
     if not fitting:
         return None
-    return Actor(
-        id=str(request.user.pk), role=fitting[0], channel=Channel.ADMIN, label=request.user.get_username()
-    )
+    return Actor(id=str(request.user.pk), role=fitting[0], channel=Channel.ADMIN, label=request.user.get_username())
 
 
 class ConsoleAdmin(ModelAdmin):
@@ -38,7 +36,7 @@ class ConsoleAdmin(ModelAdmin):
     list_max_show_all = 200
     list_fullwidth = True
     list_filter_sheet = True
-    compressed_fields = False
+    compressed_fields = True
     show_facets = "never"  # type: ignore[assignment]
     change_form_template = "console/page.html"
     # kind of TypeID → column of this model
@@ -47,7 +45,7 @@ class ConsoleAdmin(ModelAdmin):
     def get_list_display_links(self, request: HttpRequest, list_display: Sequence[Any]) -> Sequence[Any]:
         return self.list_display_links or list(list_display)[:1]
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -71,7 +69,7 @@ class ConsoleAdmin(ModelAdmin):
             return queryset.filter(found), False
         return super().get_search_results(request, queryset, term)
 
-    def find(self, term: str) -> Q | None:  # noqa: ARG002
+    def find(self, term: str) -> Q | None:
         """What else a text may mean; nothing leaves it to `search_fields`."""
         return None
 
@@ -86,12 +84,15 @@ class ConsoleAdmin(ModelAdmin):
                 context.update(self.page_context(request, row))
         return super().change_view(request, object_id, form_url, context)
 
-    def page_context(self, request: HttpRequest, row: Model) -> dict[str, Any]:  # noqa: ARG002
+    def page_context(self, request: HttpRequest, row: Model) -> dict[str, Any]:
         """More for the template of one row's page."""
         return {}
 
     def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None  # noqa: ARG002
+        self,
+        request: HttpRequest,
+        object_id: str,
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """There is one history: the event log."""
         if not self.has_view_permission(request):
@@ -109,11 +110,11 @@ class ConsoleAdmin(ModelAdmin):
 class ReadOnlyAdmin(ConsoleAdmin):
     """Rows that only services write. Nobody adds or changes one here, a superuser neither."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[Any]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[Any]:
         return [name for name in self.get_fields(request, obj)]

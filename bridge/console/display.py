@@ -139,7 +139,7 @@ def json_block(value: object) -> SafeString:
     return format_html('<pre class="bridge-json">{}</pre>', text)
 
 
-def masked(value: object) -> object:
+def masked(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _mask(item) if _is_secret(key) else masked(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

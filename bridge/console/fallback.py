@@ -43,7 +43,9 @@ def _page(model: type[models.Model]) -> type[ReadOnlyAdmin]:
         if isinstance(field, (models.JSONField, models.TextField, ArrayField))
     }
     related = [
-        field.name for field in model._meta.concrete_fields if isinstance(field, models.ForeignKey) and field.name in fields
+        field.name
+        for field in model._meta.concrete_fields
+        if isinstance(field, models.ForeignKey) and field.name in fields
     ]
     attributes: dict[str, Any] = {
         "fields": fields,

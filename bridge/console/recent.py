@@ -39,10 +39,10 @@ class RecentFilter(SimpleListFilter):
         "month": ("last 30 days", timedelta(days=30)),
     }
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         return [(name, title) for name, (title, _) in self.SPANS.items()]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         span = self.SPANS.get(self.value() or "")
         if span is None:
             return queryset

@@ -24,7 +24,7 @@ class EventAdmin(ReadOnlyAdmin):
     search_fields = ("type__exact",)
     search_help_text = "An id of an event or of its subject (trf_…, fund_…, acct_…), or a whole type."
     ordering = ("-id",)
-    id_columns: ClassVar = {"event": "id", **dict.fromkeys(finding.PAGES.keys() - {"event"}, "subject_id")}
+    id_columns: ClassVar = {"event": "id", "subject": "subject_id"}  # a bare uuid may be either
     fields = (
         "identifier",
         "what",
@@ -44,8 +44,8 @@ class EventAdmin(ReadOnlyAdmin):
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         found = finding.typeid(search_term)
-        if found is not None and found[0] in ("transfer", "fund", "account", "investor"):
-            # With the type, the index on the subject answers.
+        if found is not None and found[0] != "event":
+            # With the type of the subject its index answers.
             return queryset.filter(subject_type=found[0], subject_id=found[1]), False
         return super().get_search_results(request, queryset, search_term)
 

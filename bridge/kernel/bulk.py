@@ -114,7 +114,7 @@ class ByKey(Func):
         super().__init__(F(key) if isinstance(key, str) else key)
         self._json = json.dumps({str(k): v for k, v in numbers.items()})
 
-    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # noqa: ARG002
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:
         sql, params = compiler.compile(self.source_expressions[0])
         return f"coalesce((%s::jsonb ->> ({sql})::text)::bigint, 0)", [self._json, *params]
 

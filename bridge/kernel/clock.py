@@ -32,7 +32,7 @@ def now() -> datetime:
     if pinned is not None:
         return pinned
     with connection.cursor() as cursor:
-        cursor.execute('SELECT now() + coalesce((SELECT "offset" FROM kernel_clockoffset), interval \'0\')')
+        cursor.execute("SELECT now() + coalesce((SELECT \"offset\" FROM kernel_clockoffset), interval '0')")
         (value,) = cursor.fetchone()
     return value
 

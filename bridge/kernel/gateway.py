@@ -140,4 +140,3 @@ class GatewayUnavailable(Exception):
         super().__init__(f"{institution} did not answer: {why}")
         self.institution = institution
         self.why = why
-

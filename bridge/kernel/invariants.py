@@ -50,7 +50,7 @@ def all_invariants() -> list[Invariant]:
 
 
 def _natural(name: str) -> tuple[int, str]:
-    digits = "".join(letter for letter in name.split(" ")[0] if letter.isdigit())
+    digits = "".join(letter for letter in name.split(" ", maxsplit=1)[0] if letter.isdigit())
     return int(digits or 0), name
 
 

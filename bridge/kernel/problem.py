@@ -139,6 +139,9 @@ def field_errors(detail: Any, path: str = "") -> Errors:
     if isinstance(detail, Mapping):
         found: Errors = {}
         for name, inner in detail.items():
+            if isinstance(name, int):  # a place in a list: the list is at fault
+                found |= field_errors(inner, path)
+                continue
             own = "body" if name == "non_field_errors" and not path else str(name)
             found |= field_errors(inner, f"{path}.{own}" if path else own)
         return found
@@ -194,7 +197,11 @@ def locked_out(
     detail = "Too many failed sign-ins. Wait a quarter of an hour, or ask an administrator."
     if speaks_json(request):
         return respond(
-            request=request, status=429, code="locked_out", title="Locked out", detail=detail,
+            request=request,
+            status=429,
+            code="locked_out",
+            title="Locked out",
+            detail=detail,
             headers={"Retry-After": "900"},
         )
     return HttpResponse(detail, status=429, content_type="text/plain; charset=utf-8")

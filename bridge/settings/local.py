@@ -36,3 +36,14 @@ BRIDGE_SANDBOX_URL = env.str("BRIDGE_SANDBOX_URL", "") or _running.get("sandbox_
 BRIDGE_SANDBOX_SECRET = env.str("BRIDGE_SANDBOX_SECRET", _secrets.sandbox_secret)
 BRIDGE_FIELD_KEYS = env.json("BRIDGE_FIELD_KEYS", default={"local": _secrets.field_key})
 BRIDGE_GATEWAYS = sandbox_gateways(url=BRIDGE_SANDBOX_URL, master=BRIDGE_SANDBOX_SECRET)
+
+# A sandbox bank settles in a second and forgets nothing for a week: wait seconds where one waits minutes and days for
+# a real bank. What is not named here is as in production; `transfers.policy` lists it.
+BRIDGE_POLICY = {
+    "answer": 5,
+    "acknowledge": 60,
+    "ask_first": 1,
+    "ask_last": 15,
+    "settle_poll": 3,
+    "finality": 20,
+}

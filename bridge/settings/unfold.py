@@ -34,7 +34,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "account_balance",
     "SITE_URL": None,
     "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("bridge/favicon.svg")},  # noqa: ARG005
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("bridge/favicon.svg")},
     ],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": True,

@@ -91,6 +91,6 @@ class AllocationsView(BridgeView):
         filters = {name: wanted[name] for name in ("fund", "investor") if name in wanted}
         allocations = Allocation.objects.select_related("fund").filter(**filters)
         if not sees_everything(request.user):
-            allocations = allocations.filter(investor__user=request.user)
+            allocations = allocations.filter(investor__user=request.user.pk)
         page = newest_first(allocations, request, limit=wanted["limit"], cursor=wanted.get("cursor"))
         return Response(page.render(render_allocations))

@@ -90,7 +90,9 @@ class RuleParameters(models.Model):
                 expressions=[
                     ("rule", RangeOperators.EQUAL),
                     (
-                        Coalesce("fund", Value("00000000-0000-0000-0000-000000000000", output_field=models.UUIDField())),
+                        Coalesce(
+                            "fund", Value("00000000-0000-0000-0000-000000000000", output_field=models.UUIDField())
+                        ),
                         RangeOperators.EQUAL,
                     ),
                     (_Period("effective_from", "effective_to", RangeBoundary()), RangeOperators.OVERLAPS),

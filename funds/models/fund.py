@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from bridge.kernel import crypto, ids
 
+
 class Fund(models.Model):
     """A private fund, as people describe it. What money and seats change is in `FundCapacity`.
 

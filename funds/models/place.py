@@ -9,6 +9,7 @@ from accounts.models import Investor
 from bridge.kernel import ids
 from funds.models.fund import Fund
 
+
 class FundCapacity(models.Model):
     """The counters of a fund, apart from the row that people edit. Limits that are empty do not limit.
 

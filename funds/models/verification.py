@@ -8,6 +8,7 @@ from bridge.kernel import ids
 from bridge.kernel.guards import append_only
 from funds.models.fund import Fund
 
+
 class Verification(models.Model):
     """The run of all rules at one stage for one transfer: what they saw and what they decided. Append-only."""
 

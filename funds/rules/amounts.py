@@ -44,3 +44,21 @@ def maximum(facts: Facts, values: Values) -> Finding:
         f"{display(amount, currency)}{there} is above the fund's maximum of {display(most, currency)} per investor."
     )
     return Outcome.FAIL, reason, inputs
+
+
+@rule(
+    id="second_person",
+    version=1,
+    stages=(CREATE,),
+    asks="Is the amount so large that a second person must agree?",
+    overridable=Outcome.PASS,
+)
+def second_person(facts: Facts, values: Values) -> Finding:
+    """A hold is what it is for: the approval of a checker lets the transfer go on."""
+    amount, above = facts.request.amount, facts.fund.second_person_above
+    inputs = {"amount": amount, "second_person_above": above}
+    if above is None or amount <= above:
+        return Outcome.PASS, "One person is enough.", inputs
+    currency = facts.fund.currency
+    reason = f"{display(amount, currency)} is above {display(above, currency)}: a second person must approve it."
+    return Outcome.HOLD, reason, inputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from funds.rules import (
@@ -41,6 +42,7 @@ ORDER: Final = (
     "currency",
     "minimum",
     "maximum",
+    "second_person",
     "seats",
     "hard_cap",
     "source_balance",
@@ -63,3 +65,4 @@ if set(ORDER) != set(REGISTRY):
     raise ImportError(f"the catalogue and the rules differ: {sorted(set(ORDER) ^ set(REGISTRY))}")
 
 RULES: Final[tuple[Rule, ...]] = tuple(REGISTRY[rule] for rule in ORDER)
+BY_ID: Final[Mapping[str, Rule]] = {rule.id: rule for rule in RULES}

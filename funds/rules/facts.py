@@ -59,6 +59,7 @@ class FundFacts(Record, times=("opens_at", "closes_at")):
     hard_cap: int | None = None
     reserved: int = 0
     confirmed: int = 0
+    second_person_above: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from bridge.kernel.results import Change, Done, Refused
 from bridge.sandbox.model import Fault
 from funds.models import Allocation, FundCapacity
 from funds.services import set_fund_status
+from tests.world import CHECKER, HARBOR, INVESTOR, MERIDIAN, World
 from transfers import facts, services
 from transfers.models import BankInstruction, Work
-from tests.world import CHECKER, HARBOR, INVESTOR, MERIDIAN, World
 
 AMOUNT = 1_000_000
 
@@ -63,9 +63,7 @@ class TestBeforeTheMoneyMoves:
         second = bridge.request(account, fund, AMOUNT)
         assert second.state == "in_review"
         known = facts.gather(account_ids=[account.id], max_age=900)
-        (own,) = services.approve_transfers(
-            changes=[Change(second.id)], actor=INVESTOR, facts=known
-        )
+        (own,) = services.approve_transfers(changes=[Change(second.id)], actor=INVESTOR, facts=known)
         assert isinstance(own, Refused)
         (done,) = services.approve_transfers(changes=[Change(second.id)], actor=CHECKER, facts=known)
         assert isinstance(done, Done)
@@ -200,9 +198,7 @@ class TestOutcomeUnknown:
 
     @pytest.mark.parametrize("kind", ["withdrawal", "deposit"])
     @pytest.mark.parametrize("fault", [Fault.TIMEOUT_BEFORE, Fault.ERROR_BEFORE])
-    def test_the_bank_did_not_act_and_the_same_key_is_sent_again(
-        self, bridge: World, fault: Fault, kind: str
-    ) -> None:
+    def test_the_bank_did_not_act_and_the_same_key_is_sent_again(self, bridge: World, fault: Fault, kind: str) -> None:
         bridge.fault(fault, kind=kind)
         transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
         bridge.run(rounds=6)

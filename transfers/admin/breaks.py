@@ -19,7 +19,16 @@ from transfers.models import Break, ReconciliationRun
 @admin.register(Break)
 class BreakAdmin(ActingAdmin, ReadOnlyAdmin):
     verbs = BREAK_VERBS
-    list_display = ("what", "state_badge", "institution", "transfer_link", "our_amount", "their_amount", "explanation", "date")
+    list_display = (
+        "what",
+        "state_badge",
+        "institution",
+        "transfer_link",
+        "our_amount",
+        "their_amount",
+        "explanation",
+        "date",
+    )
     list_filter = (ResolvedFilter, "kind", "institution")
     search_fields = ("reference__exact",)
     search_help_text = "An id (brk_…, trf_…, ins_…), or a reference."

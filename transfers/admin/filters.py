@@ -14,11 +14,11 @@ class StateFilter(SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         groups = [("open", "all that are open"), ("bridge", "all with money on the bridge")]
         return [*groups, *((state.value, str(state.label)) for state in State)]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         value = self.value()
         if value == "open":
             return queryset.filter(work__isnull=False)
@@ -34,10 +34,10 @@ class BlockerFilter(SimpleListFilter):
     title = "blocked by"
     parameter_name = "blocker"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         return [("any", "anything"), *((code, known.title) for code, known in BLOCKERS.items())]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         value = self.value()
         if not value:
             return queryset
@@ -50,10 +50,10 @@ class ResolvedFilter(SimpleListFilter):
     title = "state"
     parameter_name = "resolved"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         return [("open", "open"), ("resolved", "resolved")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if self.value() in ("open", "resolved"):
             return queryset.filter(resolved_at__isnull=self.value() == "open")
         return queryset
@@ -63,10 +63,10 @@ class ProblemFilter(SimpleListFilter):
     title = "state"
     parameter_name = "problem"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         return [("waiting", "not processed yet"), ("yes", "with a problem")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if self.value() == "waiting":
             return queryset.filter(processed_at__isnull=True)
         if self.value() == "yes":

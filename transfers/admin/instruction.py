@@ -16,7 +16,17 @@ from transfers.models import BankInstruction
 
 @admin.register(BankInstruction)
 class BankInstructionAdmin(ReadOnlyAdmin):
-    list_display = ("public", "kind", "attempt", "state_badge", "money", "institution", "reference", "transfer_link", "sent")
+    list_display = (
+        "public",
+        "kind",
+        "attempt",
+        "state_badge",
+        "money",
+        "institution",
+        "reference",
+        "transfer_link",
+        "sent",
+    )
     list_filter = ("state", "kind", "institution", recent("created_at"))
     search_fields = ("key__exact",)
     search_help_text = "An id (ins_…, trf_…, acct_…), a key, our reference or the institution's."
@@ -90,4 +100,3 @@ class BankInstructionAdmin(ReadOnlyAdmin):
     @display(description="sent")
     def sent(self, row: BankInstruction) -> str:
         return when(row.submitted_at)
-

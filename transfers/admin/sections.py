@@ -42,22 +42,22 @@ def _newest(public_id: str, **condition: Any) -> Table:
 
 
 @section("accounts.investoraccount", permission="transfers.view_transfer", order=10)
-def of_account(request: HttpRequest, account: Any) -> Table:  # noqa: ARG001
+def of_account(request: HttpRequest, account: Any) -> Table:
     return _newest(account.public_id, source_account_id=account.pk)
 
 
 @section("accounts.investor", permission="transfers.view_transfer", order=30)
-def of_investor(request: HttpRequest, investor: Any) -> Table:  # noqa: ARG001
+def of_investor(request: HttpRequest, investor: Any) -> Table:
     return _newest(investor.public_id, investor_id=investor.pk)
 
 
 @section("funds.fund", permission="transfers.view_transfer", order=30)
-def of_fund(request: HttpRequest, fund: Any) -> Table:  # noqa: ARG001
+def of_fund(request: HttpRequest, fund: Any) -> Table:
     return _newest(fund.public_id, fund_id=fund.pk)
 
 
 @section("transfers.bankinstruction", permission="ledger.view_posting", order=10)
-def postings_of_instruction(request: HttpRequest, instruction: Model) -> Table:  # noqa: ARG001
+def postings_of_instruction(request: HttpRequest, instruction: Model) -> Table:
     # By transfer, which is indexed: a transfer has a few dozen postings at most.
     postings = Posting.objects.filter(transfer_id=instruction.transfer_id).order_by("id")  # type: ignore[attr-defined]
     rows = [row for row in postings if row.instruction_id == instruction.pk]

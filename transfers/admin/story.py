@@ -182,7 +182,7 @@ def _told(event: Event) -> dict[str, object]:
     currency = str(event.data.get("currency", ""))
     details = []
     for key, value in event.data.items():
-        if key in QUIET or value in ("", None, [], {}):
+        if key in QUIET or not value:
             continue
         details.append(_detail(key, value, currency))
     return {
@@ -264,7 +264,9 @@ def _decisions(transfer: Transfer) -> Table:
         if passed:
             said = format_html_join("", "<li>{}: {}</li>", ((_rule(each), each.get("reason", "")) for each in passed))
             number = f"{len(passed)} rule{'s' if len(passed) != 1 else ''}"
-            closed = format_html('<details><summary>{}</summary><ul class="bridge-list">{}</ul></details>', number, said)
+            closed = format_html(
+                '<details><summary>{}</summary><ul class="bridge-list">{}</ul></details>', number, said
+            )
             rows.append((*head, closed, badge("pass"), "nothing stands in the way"))
     return Table(
         title="Decisions of the rules",

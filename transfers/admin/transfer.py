@@ -29,7 +29,7 @@ MOST_INVESTORS = 500
 class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
     change_form_template = "console/transfer.html"
     verbs = TRANSFER_VERBS
-    list_display = ("public", "state_badge", "money", "source", "fund_link", "blocker", "created")
+    list_display = ("public", "state_badge", "money", "source", "fund_link", "created")
     list_filter = (StateFilter, BlockerFilter, "fund", "currency", recent("created_at"))
     list_select_related = ("source_account", "investor", "fund")
     search_fields = ("external_id__exact",)
@@ -76,7 +76,7 @@ class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).select_related("source_account", "investor", "fund")
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:  # noqa: ARG002
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
         return ("created",)  # the page is its own template: see `console/transfer.html`
 
     def page_context(self, request: HttpRequest, row: Model) -> dict[str, Any]:
@@ -89,7 +89,10 @@ class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
 
     @display(description="state")
     def state_badge(self, row: Transfer) -> str:
-        return badge(row.state)
+        if not row.blocker_code or row.blocker_code == row.state:
+            return badge(row.state)
+        why = badge(row.blocker_code, advice(row.blocker_code).title, "amber")
+        return format_html('{}<div class="bridge-below">{}</div>', badge(row.state), why)
 
     @display(description="amount", ordering="amount")
     def money(self, row: Transfer) -> str:
@@ -103,10 +106,6 @@ class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
     @display(description="to")
     def fund_link(self, row: Transfer) -> str:
         return link_to(row.fund)
-
-    @display(description="waits for")
-    def blocker(self, row: Transfer) -> str:
-        return badge(row.blocker_code, advice(row.blocker_code).title, "amber") if row.blocker_code else ""
 
     @display(description="requested", ordering="id")
     def created(self, row: Transfer) -> str:

@@ -29,11 +29,11 @@ def _in(*states: State) -> Callable[[Any], bool]:
     return lambda transfer: transfer.state in states
 
 
-def _cancel(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:  # noqa: ARG001
+def _cancel(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
     return services.cancel_transfers(changes=changes, actor=actor)  # type: ignore[return-value]
 
 
-def _approve(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:  # noqa: ARG001
+def _approve(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
     """The rules run again at an approval, so balances are asked for first, outside any transaction."""
     accounts = Transfer.objects.filter(pk__in=[change.id for change in changes]).values_list(
         "source_account_id", flat=True
@@ -42,19 +42,19 @@ def _approve(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> S
     return services.approve_transfers(changes=changes, actor=actor, facts=seen)  # type: ignore[return-value]
 
 
-def _reject(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:  # noqa: ARG001
+def _reject(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
     return services.reject_transfers(changes=changes, actor=actor)  # type: ignore[return-value]
 
 
-def _hold(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:  # noqa: ARG001
+def _hold(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
     return services.hold_transfers(changes=changes, actor=actor)  # type: ignore[return-value]
 
 
-def _refund(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:  # noqa: ARG001
+def _refund(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
     return services.refund_transfers(changes=changes, actor=actor)  # type: ignore[return-value]
 
 
-def _retry(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:  # noqa: ARG001
+def _retry(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
     return services.retry_transfers(changes=changes, actor=actor)  # type: ignore[return-value]
 
 

@@ -45,7 +45,7 @@ class AnyParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> bytes:  # noqa: ARG002
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         return read_capped(stream, most=MAX_CALLBACK)
 
 
@@ -80,7 +80,8 @@ class CallbackView(BridgeView):
         known = settings.BRIDGE_GATEWAYS.get(institution)
         if known is None:
             raise NotFound(what="institution")
-        body = request.data if isinstance(request.data, bytes) else b""
+        received: Any = request.data  # empty, and then of another type, where there was no body
+        body = received if isinstance(received, bytes) else b""
         headers = {name: request.headers.get(name, "") for name in _HEADERS}
         verify(body, headers, secrets=secrets_of(known))
         content = loads(body)

@@ -26,8 +26,7 @@ Position = tuple[int, int, uuid.UUID]
 _START: Position = (0, 0, uuid.UUID(int=0))
 _PACKED = struct.Struct(">IQ")
 _OWN = (
-    "SELECT t.id FROM transfers_transfer AS t JOIN accounts_investor AS i ON i.id = t.investor_id "
-    "WHERE i.user_id = %s"
+    "SELECT t.id FROM transfers_transfer AS t JOIN accounts_investor AS i ON i.id = t.investor_id WHERE i.user_id = %s"
 )
 
 
@@ -54,9 +53,7 @@ class EventsView(BridgeView):
         rows = read_log(after=start, limit=limit + 1, types=wanted.get("type"), of_user=reader)
         shown = rows[:limit]
         onward = link(request, _encode(position_of(shown[-1]))) if len(rows) > limit else None
-        return Response(
-            Page(shown, onward, None).render(lambda page: render_events(page, whole_actor=everything))
-        )
+        return Response(Page(shown, onward, None).render(lambda page: render_events(page, whole_actor=everything)))
 
 
 def read_log(*, after: Position, limit: int, types: Sequence[str] | None, of_user: Any | None) -> list[Event]:

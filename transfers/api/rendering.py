@@ -98,7 +98,7 @@ def _legs(transfer_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[dict[str, A
 
 
 def _reservation(place: Reservation | None) -> dict[str, Any] | None:
-    return place and {"state": place.state, "expires_at": moment(place.expires_at)}
+    return {"state": place.state, "expires_at": moment(place.expires_at)} if place else None
 
 
 def _blocker(row: Transfer) -> dict[str, str] | None:

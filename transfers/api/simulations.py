@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from django.conf import settings
 from rest_framework import serializers
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,7 +16,7 @@ from rest_framework.views import APIView
 from bridge.kernel import clock
 from bridge.kernel.api.fields import AmountField, StrictSerializer, TextField, read_body
 from bridge.kernel.api.moments import moment
-from bridge.kernel.api.roles import roles_of
+from bridge.kernel.api.roles import MethodPermission, roles_of
 from bridge.kernel.api.schema import documented
 from bridge.kernel.api.views import BridgeView, path_id
 from bridge.kernel.errors import BridgeError, NotFound
@@ -47,10 +46,10 @@ class NothingAtTheBank(BridgeError):
     message = "This transfer has no instruction at a bank that could be {verb}."
 
 
-class SandboxOnly(BasePermission):
+class SandboxOnly(MethodPermission):
     """Outside a sandbox there is nothing here. Inside, for services and people who may enter the admin."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:  # noqa: ARG002
+    def allows(self, request: Request, view: APIView, method: str) -> bool:
         if not settings.BRIDGE_SANDBOX_MODE:
             raise NotFound(what="route")
         return bool(request.user.is_authenticated and (request.user.is_staff or Role.SERVICE in roles_of(request.user)))

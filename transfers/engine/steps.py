@@ -54,9 +54,7 @@ def ask(kind: InstructionKind) -> Callable[[Ids], None]:
             return
         owners = {row.transfer_id: row.id for row in live}
         results = apply(kind, calls.find(live))
-        again = [
-            owners[result.id] for result in results if isinstance(result, Done) and result.data.get("resend")
-        ]
+        again = [owners[result.id] for result in results if isinstance(result, Done) and result.data.get("resend")]
         if again:
             apply(kind, calls.submit(services.resend_instructions(instruction_ids=again, actor=ENGINE)))
 

@@ -72,9 +72,7 @@ class BankInstruction(models.Model):
             models.CheckConstraint(
                 condition=~Q(kind="withdrawal") | Q(account__isnull=False), name="withdrawal_has_account"
             ),
-            models.CheckConstraint(
-                condition=Q(state__in=InstructionState.values), name="instruction_known_state"
-            ),
+            models.CheckConstraint(condition=Q(state__in=InstructionState.values), name="instruction_known_state"),
         ]
 
     def __str__(self) -> str:

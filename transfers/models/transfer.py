@@ -11,7 +11,7 @@ from accounts.models import Investor, InvestorAccount
 from bridge.kernel import ids
 from bridge.kernel.money import MAX_AMOUNT
 from funds.models import Fund
-from transfers.guards import birth_recorded, lifecycle_kept
+from transfers.guards import birth_recorded, lifecycle_kept, never_deleted
 from transfers.states import NextStep, State
 
 S = State
@@ -81,7 +81,7 @@ class Transfer(models.Model):
                 condition=Q(approved_by="") | ~Q(approved_by=F("requested_by")), name="transfer_checker_is_not_maker"
             ),
         ]
-        triggers: ClassVar = [lifecycle_kept(), birth_recorded()]
+        triggers: ClassVar = [lifecycle_kept(), birth_recorded(), never_deleted()]
 
     def __str__(self) -> str:
         return f"{self.public_id} {self.state}"

@@ -9,6 +9,7 @@ from transfers.services.deciding import (
     reject_transfers,
 )
 from transfers.services.depositing import begin_deposits, settle_deposits
+from transfers.services.freezing import freeze_transfers
 from transfers.services.requesting import CheckResult, TransferRequest, check_transfers, request_transfers
 from transfers.services.rescheduling import block_transfers, postpone_work, resend_instructions
 from transfers.services.unwinding import begin_refunds, refund_transfers, retry_transfers, settle_refunds
@@ -25,6 +26,7 @@ __all__ = [
     "cancel_transfers",
     "check_transfers",
     "expire_transfers",
+    "freeze_transfers",
     "hold_transfers",
     "postpone_work",
     "promote_waitlist",

@@ -20,6 +20,8 @@ from accounts import cache, holds
 from accounts.ledger import services as ledger
 from accounts.ledger.rows import Draft, Parties
 from accounts.models import InvestorAccount
+from bridge.approvals import services as approvals
+from bridge.approvals.services import Proposal
 from bridge.events import services as events
 from bridge.events.models import Event
 from bridge.kernel import bulk, locking
@@ -65,6 +67,7 @@ _INSTRUCTION_MUTABLE = [
     "ended_at",
 ]
 
+REVIEW = "transfer.review"
 AWAKE = (Step.WITHDRAW, Step.DEPOSIT, Step.REFUND)
 
 
@@ -89,6 +92,8 @@ class Batch:
         self._drafts: list[Draft] = []
         self._verified: list[funds.Verified] = []
         self._previous: dict[uuid.UUID, str] = {}
+        self._proposals: list[Proposal] = []
+        self._decided: dict[uuid.UUID, tuple[str, str]] = {}
 
     # --- locks, in this order
 
@@ -107,9 +112,7 @@ class Batch:
         self.accounts = {row.id: row for row in rows}
         return self.accounts
 
-    def lock_places(
-        self, pairs: Iterable[tuple[uuid.UUID, uuid.UUID]], transfer_ids: Iterable[uuid.UUID]
-    ) -> Places:
+    def lock_places(self, pairs: Iterable[tuple[uuid.UUID, uuid.UUID]], transfer_ids: Iterable[uuid.UUID]) -> Places:
         self.places = Places.lock(pairs=pairs, transfer_ids=transfer_ids)
         return self.places
 
@@ -179,6 +182,14 @@ class Batch:
         self._work.pop(transfer.id, None)
         self._finished.add(transfer.id)
 
+    def ask(self, proposal: Proposal) -> None:
+        """A second person must decide about a transfer of this batch."""
+        self._proposals.append(proposal)
+
+    def decided(self, transfer: Transfer, state: str, reason: str = "") -> None:
+        """Close the open review of a transfer, where it has one."""
+        self._decided[transfer.id] = (state, reason)
+
     def parties(self, transfer: Transfer, instruction: BankInstruction | None, at: datetime | None = None) -> Parties:
         """Between whom the money of this transfer moves; `at` is the bank's date where the bank gave one."""
         return Parties(
@@ -205,6 +216,7 @@ class Batch:
         if self.places is not None:
             self.places.save(at=self.at)
         funds.record_verifications(rows=self._verified, at=self.at)
+        self._save_approvals()
         ledger.post(drafts=self._drafts, at=self.at)
         self._announce(written)
         moved = {movement.account_id for movement in self._movements}
@@ -222,6 +234,14 @@ class Batch:
         )
         if self._finished:
             Work.objects.filter(pk__in=list(self._finished)).delete()
+
+    def _save_approvals(self) -> None:
+        if self._decided:
+            open_ones = approvals.open_of(self._decided, kind=REVIEW)
+            for state, reason in sorted(set(self._decided.values())):
+                rows = [row for row in open_ones if self._decided[row.subject_id] == (state, reason)]
+                approvals.close(rows=rows, state=state, actor=self.actor, at=self.at, reason=reason)
+        approvals.open_requests(proposals=self._proposals, actor=self.actor, at=self.at)
 
     def _announce(self, written: list[Event]) -> None:
         if not written:

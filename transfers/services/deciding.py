@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 
-
+from bridge.approvals.models import Approval
 from bridge.kernel import idempotency
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion, WrongState
 from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
@@ -53,9 +53,7 @@ def reject_transfers(
     *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
 ) -> list[Result] | idempotency.Answer:
     """A checker says no. Refused as in `cancel_transfers`, and `MakerIsChecker`."""
-    return _decided(
-        changes, actor, _reject, states=CANCELLABLE, verb="rejected", checker=True, key=key, render=render
-    )
+    return _decided(changes, actor, _reject, states=CANCELLABLE, verb="rejected", checker=True, key=key, render=render)
 
 
 def approve_transfers(
@@ -102,7 +100,7 @@ def expire_transfers(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list
             if row is None:
                 results.append(Refused(transfer_id, WrongState(state="not due", verb="expired")))
                 continue
-            _let_go(batch, row)
+            _let_go(batch, row, review=Approval.State.EXPIRED)
             row.expire(at=moment)
             batch.note(row, "transfer.expired")
             results.append(Done(row.id, str(row.state), row.version))
@@ -170,9 +168,7 @@ def _decided(
         results: list[Result] = []
         for change in changes:
             error = refusals[change.id]
-            results.append(
-                Refused(change.id, error) if error is not None else decide(batch, rows[change.id], change)
-            )
+            results.append(Refused(change.id, error) if error is not None else decide(batch, rows[change.id], change))
         batch.save()
         if key is None or render is None:
             return results
@@ -203,22 +199,24 @@ def _lock_what_is_held(batch: Batch, rows: Sequence[Transfer]) -> None:
     batch.lock_places_of(rows)
 
 
-def _let_go(batch: Batch, transfer: Transfer) -> None:
-    """Give back what this state holds, and close its work. Call before the transition."""
+def _let_go(batch: Batch, transfer: Transfer, *, review: str, reason: str = "") -> None:
+    """Give back what this state holds, close its work and its review. Call before the transition."""
     if transfer.state in HELD:
         requesting.give_back(batch, transfer)
+    if transfer.state == State.IN_REVIEW:
+        batch.decided(transfer, review, reason)
     batch.finish(transfer)
 
 
 def _cancel(batch: Batch, transfer: Transfer, change: Change) -> Result:
-    _let_go(batch, transfer)
+    _let_go(batch, transfer, review=Approval.State.WITHDRAWN, reason=change.reason)
     transfer.cancel(at=batch.at)
     batch.note(transfer, "transfer.cancelled", reason=change.reason)
     return Done(transfer.id, str(transfer.state), transfer.version)
 
 
 def _reject(batch: Batch, transfer: Transfer, change: Change) -> Result:
-    _let_go(batch, transfer)
+    _let_go(batch, transfer, review=Approval.State.REJECTED, reason=change.reason)
     transfer.reject(at=batch.at)
     reason = change.reason or "Rejected after a review."
     batch.note(transfer, "transfer.rejected", reasons=[{"rule": "review", "reason": reason}])
@@ -233,6 +231,7 @@ def _hold(batch: Batch, transfer: Transfer, change: Change) -> Result:
     batch.note(transfer, "transfer.held", reasons=[{"rule": "review", "reason": reason}])
     batch.places.postpone(transfer.id, expires_at)
     batch.schedule(transfer, Step.DECIDE, expires_at)
+    requesting.ask_for_review(batch, transfer)
     return Done(transfer.id, str(transfer.state), transfer.version)
 
 
@@ -243,6 +242,7 @@ def _approve(batch: Batch, transfer: Transfer, facts: Facts) -> Result:
         return Refused(transfer.id, CriteriaNotMet(reasons=why))
     assert batch.places is not None
     batch.places.postpone(transfer.id, policy().after(batch.at, "reservation"))
+    batch.decided(transfer, Approval.State.APPROVED)
     requesting.approve(batch, transfer, by=batch.actor.id)
     return Done(transfer.id, str(transfer.state), transfer.version)
 
@@ -271,7 +271,5 @@ def _judge_again(batch: Batch, transfer: Transfer, facts: Facts) -> Verdict:
     )
     verdict, seen = judge(subject, observation=facts.observations.get(transfer.source_account_id))
     if verdict.outcome != Outcome.WAITLIST:
-        batch.verified(
-            verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.CREATE, verdict, seen)
-        )
+        batch.verified(verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.CREATE, verdict, seen))
     return verdict

@@ -15,7 +15,7 @@ from funds.rules.engine import Verdict
 from funds.rules.outcomes import Outcome as Verdicts
 from transfers.models import BankInstruction, Transfer
 from transfers.policy import policy
-from transfers.services import orders, outcomes, unwinding, verifying
+from transfers.services import freezing, orders, outcomes, unwinding, verifying
 from transfers.services.batch import Batch
 from transfers.services.verifying import Subject
 from transfers.states import NextStep, State, Step
@@ -47,7 +47,9 @@ def begin_deposits(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[R
         for transfer_id in transfer_ids:
             row = found.get(transfer_id)
             if row is None or not _may_begin(row):
-                results.append(Refused(transfer_id, WrongState(state=row.state if row else "unknown", verb="deposited")))
+                results.append(
+                    Refused(transfer_id, WrongState(state=row.state if row else "unknown", verb="deposited"))
+                )
             else:
                 results.append(_begin(batch, row, before.get(row.id, 0) + 1, judge))
         batch.save()
@@ -97,6 +99,13 @@ def _begin(batch: Batch, transfer: Transfer, attempt: int, judge: verifying.Judg
 def _stop(batch: Batch, transfer: Transfer, verdict: Verdict) -> None:
     """The criteria are no longer met, after the money has left the investor."""
     why = verifying.sentence(verdict, at_least=Verdicts.HOLD)
+    if verdict.must_freeze:
+        freezing.freeze(batch, transfer, why)
+        return
+    against = {decision.rule for decision in verdict.against}
+    if against == {"escrow_minimum"}:
+        _wait(batch, transfer, "waiting_for_escrow", why)
+        return
     if verdict.outcome == Verdicts.FAIL and transfer.fund.on_deposit_failure == Fund.OnDepositFailure.REFUND:
         unwinding.turn_back(batch, transfer, verifying.reasons(verdict, at_least=Verdicts.FAIL))
         return
@@ -104,14 +113,20 @@ def _stop(batch: Batch, transfer: Transfer, verdict: Verdict) -> None:
     unwinding.wait_for_people(batch, transfer, code, f"{why} Refund it, or retry the deposit."[:400])
 
 
+def _wait(batch: Batch, transfer: Transfer, code: str, why: str) -> None:
+    """Nothing is wrong, it is only too early: shown once, looked at again by itself."""
+    if transfer.blocker_code != code:
+        transfer.block(code, why, at=batch.at)
+        batch.note(transfer, "transfer.blocked", code=code, message=why)
+    batch.schedule(transfer, Step.DEPOSIT, policy().after(batch.at, "escrow_poll"))
+
+
 def _settled(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
     """D2. The whole amount left us; what the fund was not credited with was kept on the way."""
     assert batch.places is not None
     credited = min(report.settled_amount, order.amount)
     order.settled_amount, order.fee = credited, order.amount - credited
-    batch.post(
-        rows.deposit_settled(batch.parties(transfer, order, report.at), amount=order.amount, credited=credited)
-    )
+    batch.post(rows.deposit_settled(batch.parties(transfer, order, report.at), amount=order.amount, credited=credited))
     batch.places.confirm(transfer.id)
     transfer.complete(at=batch.at, final_at=policy().after(batch.at, "return_window"))
     batch.note(transfer, "transfer.completed", instruction=order.id, settled_amount=credited, fee=order.fee)
@@ -176,7 +191,7 @@ def _go_on(batch: Batch, transfer: Transfer, next_step: NextStep, why: str) -> N
     batch.schedule(transfer, Step.BLOCKED, None)
 
 
-def _needs_places(report: Report, order: BankInstruction) -> bool:  # noqa: ARG001
+def _needs_places(report: Report, order: BankInstruction) -> bool:
     return report.outcome in (Outcome.SETTLED, Outcome.RETURNED)
 
 

@@ -221,5 +221,5 @@ def _return(batch: Batch, leg: Leg, report: Report, order: BankInstruction, tran
     batch.answered(order)
 
 
-def never_places(report: Report, order: BankInstruction) -> bool:  # noqa: ARG001
+def never_places(report: Report, order: BankInstruction) -> bool:
     return False

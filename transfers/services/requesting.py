@@ -9,9 +9,10 @@ from typing import Any
 
 from accounts import holds
 from accounts.models import InvestorAccount
+from bridge.approvals.services import Proposal
 from bridge.kernel import idempotency, ids
 from bridge.kernel.errors import BridgeError, NotFound
-from bridge.kernel.money import MAX_AMOUNT
+from bridge.kernel.money import MAX_AMOUNT, display
 from bridge.kernel.results import Actor, Done, Refused, Result
 from bridge.kernel.transactions import unit_of_work
 from funds.models import Fund, Verification
@@ -22,7 +23,7 @@ from transfers.facts import Facts
 from transfers.models import Transfer
 from transfers.policy import policy
 from transfers.services import verifying
-from transfers.services.batch import Batch
+from transfers.services.batch import REVIEW, Batch
 from transfers.services.verifying import Subject
 from transfers.states import State, Step
 
@@ -103,9 +104,7 @@ def request_transfers(
         return answer
 
 
-def check_transfers(
-    *, requests: Sequence[TransferRequest], actor: Actor, facts: Facts
-) -> list[CheckResult | Refused]:
+def check_transfers(*, requests: Sequence[TransferRequest], actor: Actor, facts: Facts) -> list[CheckResult | Refused]:
     """What would be decided now, each request by itself. Writes nothing and holds nothing."""
     with unit_of_work() as moment:
         return _Intake(Batch(actor=actor, at=moment), requests, facts, dry=True).check()
@@ -195,9 +194,7 @@ class _Intake:
         batch = self.batch
         batch.bear(transfer)
         batch.note(transfer, "transfer.requested", external_id=request.external_id)
-        batch.verified(
-            verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.CREATE, verdict, seen)
-        )
+        batch.verified(verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.CREATE, verdict, seen))
         self._settle(transfer, verdict)
         if transfer.state != State.REJECTED:
             account, fund = transfer.source_account_id, transfer.fund_id
@@ -287,13 +284,35 @@ def review(batch: Batch, transfer: Transfer, verdict: Verdict) -> None:
     )
     batch.note(transfer, "transfer.held", reasons=verifying.reasons(verdict, at_least=Outcome.HOLD))
     batch.schedule(transfer, Step.DECIDE, expires_at)
+    ask_for_review(batch, transfer)
+
+
+def ask_for_review(batch: Batch, transfer: Transfer) -> None:
+    """Open the approval that a checker decides: bound to who pays what to whom."""
+    batch.ask(
+        Proposal(
+            kind=REVIEW,
+            subject_id=transfer.id,
+            reason=transfer.blocker_message,
+            seen=bound(transfer),
+            summary=f"{display(transfer.amount, transfer.currency)}: {transfer.blocker_message}",
+            maker=transfer.requested_by,
+        )
+    )
+
+
+def bound(transfer: Transfer) -> dict[str, Any]:
+    """What a checker's approval of a transfer is bound to."""
+    return {
+        "amount": transfer.amount,
+        "currency": transfer.currency,
+        "source_account": str(transfer.source_account_id),
+        "fund": str(transfer.fund_id),
+    }
 
 
 def waitlist(batch: Batch, transfer: Transfer, verdict: Verdict) -> None:
     expires_at = policy().after(batch.at, "waitlist")
-    transfer.waitlist(
-        at=batch.at, expires_at=expires_at, reason=verifying.sentence(verdict, at_least=Outcome.WAITLIST)
-    )
+    transfer.waitlist(at=batch.at, expires_at=expires_at, reason=verifying.sentence(verdict, at_least=Outcome.WAITLIST))
     batch.note(transfer, "transfer.waitlisted", reasons=verifying.reasons(verdict, at_least=Outcome.WAITLIST))
     batch.schedule(transfer, Step.PROMOTE, expires_at)
-

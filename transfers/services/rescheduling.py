@@ -14,9 +14,14 @@ from transfers.states import ENDED, UNANSWERED, Step
 
 
 def postpone_work(*, transfer_ids: Sequence[uuid.UUID], seconds: int) -> int:
-    """Not now: give the work back and let it be due later. Returns how many rows that were."""
+    """Not now: give the work back and let it be due later. Returns how many rows that were.
+
+    What somebody else is writing at this moment is left to them: this takes no lock on transfers, so it must not
+    wait for one who does.
+    """
     with unit_of_work() as moment:
-        return Work.objects.filter(pk__in=list(transfer_ids)).update(
+        rows = Work.objects.filter(pk__in=list(transfer_ids)).order_by("pk").select_for_update(skip_locked=True)
+        return Work.objects.filter(pk__in=list(rows.values_list("pk", flat=True))).update(
             due_at=moment + timedelta(seconds=seconds), lease_until=None
         )
 

@@ -153,7 +153,9 @@ def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: 
     """R3: back in clearing, and people look for another way to pay the investor."""
     batch.post(rows.refund_rejected(batch.parties(transfer, order, report.at), amount=order.amount))
     transfer.reject_refund(at=batch.at, next_step=NextStep.NONE)
-    why = f"The investor's bank rejected the refund: {order.reason or order.return_code}. Check the account, then retry."
+    why = (
+        f"The investor's bank rejected the refund: {order.reason or order.return_code}. Check the account, then retry."
+    )
     transfer.block("refund_rejected", why[:400], at=batch.at)
     batch.schedule(transfer, Step.BLOCKED, None)
     batch.note(
@@ -172,9 +174,7 @@ def _returned(batch: Batch, transfer: Transfer, order: BankInstruction, report: 
     fee = order.settled_amount - back
     if transfer.state != State.REFUNDED or fee < 0 or order.returned_amount:
         raise outcomes.UnexpectedEvidence(reported="returned", state=order.get_state_display())
-    batch.post(
-        rows.refund_returned(batch.parties(transfer, order, report.at), amount=order.settled_amount, fee=fee)
-    )
+    batch.post(rows.refund_returned(batch.parties(transfer, order, report.at), amount=order.settled_amount, fee=fee))
     transfer.amount = back
     transfer.reopen(at=batch.at, next_step=NextStep.NONE)
     why = f"The refund came back: {report.reason or report.code}. Find another account of the investor, then refund."

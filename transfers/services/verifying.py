@@ -82,9 +82,7 @@ class Judge:
             raised(escrowed) if escrowed else {},
         )
 
-    def __call__(
-        self, subject: Subject, *, observation: BalanceObservation | None
-    ) -> tuple[Verdict, rule_facts.Facts]:
+    def __call__(self, subject: Subject, *, observation: BalanceObservation | None) -> tuple[Verdict, rule_facts.Facts]:
         return _judge(subject, self, observation)
 
     def facts(self, subject: Subject) -> dict[str, Any]:
@@ -97,9 +95,7 @@ class Judge:
         return found
 
 
-def _judge(
-    subject: Subject, judge: Judge, observation: BalanceObservation | None
-) -> tuple[Verdict, rule_facts.Facts]:
+def _judge(subject: Subject, judge: Judge, observation: BalanceObservation | None) -> tuple[Verdict, rule_facts.Facts]:
     """Run every rule of the stage over one subject."""
     at, stage = judge.at, judge.stage
     seen = rule_facts.Facts(
@@ -123,9 +119,7 @@ def _judge(
     return verify(facts=seen, parameters=judge.criteria.parameters(subject.fund.id), overrides=overrides), seen
 
 
-def kept(
-    transfer_id: uuid.UUID, fund_id: uuid.UUID, stage: str, verdict: Verdict, seen: rule_facts.Facts
-) -> Verified:
+def kept(transfer_id: uuid.UUID, fund_id: uuid.UUID, stage: str, verdict: Verdict, seen: rule_facts.Facts) -> Verified:
     """The row that keeps a run."""
     return Verified(
         transfer_id=transfer_id,
@@ -150,9 +144,7 @@ def sentence(verdict: Verdict, *, at_least: Outcome) -> str:
     return " ".join(item["reason"] for item in reasons(verdict, at_least=at_least))[:400]
 
 
-def find_duplicates(
-    wanted: Sequence[tuple[uuid.UUID, uuid.UUID, int]], *, at: datetime
-) -> dict[int, tuple[int, str]]:
+def find_duplicates(wanted: Sequence[tuple[uuid.UUID, uuid.UUID, int]], *, at: datetime) -> dict[int, tuple[int, str]]:
     """For each (account, fund, amount): how many like it in the last 24 hours that did not come to nothing."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -224,6 +216,7 @@ def _fund(fund: Fund, capacity: FundCapacity) -> rule_facts.FundFacts:
         hard_cap=capacity.hard_cap,
         reserved=capacity.reserved,
         confirmed=capacity.confirmed,
+        second_person_above=fund.second_person_above,
     )
 
 

@@ -104,9 +104,7 @@ def _begin(batch: Batch, transfer: Transfer, facts: Facts, judge: verifying.Judg
     if observation is None or observation.fetched_at < _oldest(batch):
         return Refused(transfer.id, BalanceNotKnown())
     verdict, seen = judge(_subject(batch, transfer), observation=observation)
-    batch.verified(
-        verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.WITHDRAWAL, verdict, seen)
-    )
+    batch.verified(verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.WITHDRAWAL, verdict, seen))
     if verdict.outcome == Verdict.FAIL:
         requesting.give_back(batch, transfer)
         transfer.reject(at=batch.at)
@@ -214,9 +212,7 @@ def _returned(batch: Batch, transfer: Transfer, order: BankInstruction, report: 
         raise outcomes.UnexpectedEvidence(reported="returned", state=order.get_state_display())
     assert batch.places is not None
     parties = batch.parties(transfer, order, report.at)
-    batch.post(
-        rows.withdrawal_returned(parties, amount=amount, taken=[parties.investor(rows.Kind.CLEARING, -amount)])
-    )
+    batch.post(rows.withdrawal_returned(parties, amount=amount, taken=[parties.investor(rows.Kind.CLEARING, -amount)]))
     batch.places.release(transfer.id)
     transfer.return_withdrawal(at=batch.at)
     batch.note(transfer, "transfer.returned", instruction=order.id, amount_returned=amount, code=report.code)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from django.http import QueryDict
+from drf_spectacular.drainage import set_override
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
@@ -60,9 +61,7 @@ def read_query(serializer: type[S], request: Request) -> Any:
     return checked.validated_data
 
 
-@extend_schema_field(
-    {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_AMOUNT, "example": 2_500_000}
-)
+@extend_schema_field({"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_AMOUNT, "example": 2_500_000})
 class AmountField(serializers.Field):
     """Minor units as a JSON integer. Text, fractions (also 10.0) and booleans are refused."""
 
@@ -91,19 +90,20 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class TypeIdField(TextField):
+class TypeIdField(serializers.Field):
     """A TypeID outside, a uuid inside."""
 
     default_error_messages = {"malformed_id": "This is no {kind} id: it begins with '{prefix}_'."}
 
     def __init__(self, kind: str, **options: Any) -> None:
         self.kind = kind
-        super().__init__(max_length=40, **options)
+        super().__init__(**options)
+        pattern = f"^{ids.PREFIXES[kind]}_[0-7][{ids.ALPHABET}]{{25}}$"
+        set_override(self, "field", {"type": "string", "pattern": pattern})
 
-    def to_internal_value(self, data: Any) -> uuid.UUID:  # type: ignore[override]
-        text = super().to_internal_value(data)
+    def to_internal_value(self, data: Any) -> uuid.UUID:
         try:
-            return ids.decode(self.kind, text)
+            return ids.decode(self.kind, data)
         except MalformedId:
             self.fail("malformed_id", kind=self.kind, prefix=ids.PREFIXES[self.kind])
 

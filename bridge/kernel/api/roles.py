@@ -36,25 +36,38 @@ def sees_everything(user: Any) -> bool:
     return not roles_of(user).isdisjoint(READERS)
 
 
-class RolePermission(BasePermission):
-    """Allows the roles in `view.allowed[method]`, in their order: the first that the login has is the one it acts in.
-
-    A method that the view does not have passes, so that it is answered with 405.
-    """
+class MethodPermission(BasePermission):
+    """A method that the view does not have passes, so that it is answered with 405."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         method = str(request.method)
-        if getattr(view, method.lower(), None) is None:
+        if getattr(view, method.lower(), None) is None or method.lower() not in view.http_method_names:
             return True
-        listed = getattr(view, "allowed", {}).get("GET" if method == "HEAD" else method, ())
+        return self.allows(request, view, "GET" if method == "HEAD" else method)
+
+    def allows(self, request: Request, view: APIView, method: str) -> bool:
+        raise NotImplementedError
+
+
+class RolePermission(MethodPermission):
+    """Allows the roles in `view.allowed[method]`. A login acts in the first of them that it has."""
+
+    def allows(self, request: Request, view: APIView, method: str) -> bool:
         mine = roles_of(request.user)
-        role = next((role for role in listed if role in mine), None)
+        role = next((role for role in getattr(view, "allowed", {}).get(method, ()) if role in mine), None)
         if role is None:
             return False
         request.actor = Actor(  # type: ignore[attr-defined]
             id=str(request.user.pk), role=role, channel=Channel.API, label=request.user.get_username()
         )
         return True
+
+
+class SignedIn(MethodPermission):
+    """Any login, whatever its role."""
+
+    def allows(self, request: Request, view: APIView, method: str) -> bool:
+        return bool(request.user.is_authenticated)
 
 
 def actor_of(request: Request) -> Actor:

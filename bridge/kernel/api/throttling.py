@@ -47,11 +47,11 @@ class WindowThrottle(BaseThrottle):
     def identity(self, request: Request) -> str:
         return principal_of(request) if request.user.is_authenticated else f"address:{self.get_ident(request)}"
 
-    def allow_request(self, request: Request, view: APIView) -> bool:  # noqa: ARG002
+    def allow_request(self, request: Request, view: APIView) -> bool:
         rate = api_settings.DEFAULT_THROTTLE_RATES.get(self.scope)
         if not rate:
             return True
-        number, _, period = rate.partition("/")
+        number, _, period = str(rate).partition("/")
         limit, window = int(number), _PERIODS[period[0]]
         now = time.time()
         used = self._count(f"rate:{self.scope}:{self.identity(request)}:{int(now // window)}", window)
@@ -75,7 +75,7 @@ class WindowThrottle(BaseThrottle):
                 used = cache.incr(key)
             except ValueError:  # the first one
                 used = 1 if cache.add(key, 1, window + 1) else cache.incr(key)
-        except Exception as error:  # noqa: BLE001  a limit that cannot be counted must not stop money
+        except Exception as error:
             logger.warning("requests are not counted, the cache does not answer: %s", error)
             used = None
         if used is None:

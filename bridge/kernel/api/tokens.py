@@ -8,11 +8,11 @@ from django.contrib.auth import authenticate
 from drf_spectacular.utils import OpenApiExample
 from knox.models import AuthToken
 from rest_framework import serializers
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from bridge.kernel.api.fields import StrictSerializer, TextField, read_body
+from bridge.kernel.api.roles import SignedIn
 from bridge.kernel.api.schema import documented
 from bridge.kernel.api.throttling import SignInThrottle
 from bridge.kernel.api.views import BridgeView
@@ -67,10 +67,13 @@ class TokensView(BridgeView):
 
 
 class CurrentTokenView(BridgeView):
-    permission_classes = [IsAuthenticated]  # any login may end its own session
+    permission_classes = [SignedIn]
 
     @documented(
-        operation_id="sign_out", tag="tokens", summary="Sign out: this token ends now", request=None,
+        operation_id="sign_out",
+        tag="tokens",
+        summary="Sign out: this token ends now",
+        request=None,
         answers={204: None},
     )
     def delete(self, request: Request) -> Response:

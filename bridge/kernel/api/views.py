@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
@@ -34,11 +33,9 @@ class BridgeView(APIView):
     parser_classes: Sequence[type[BaseParser]] = [StrictJSONParser]
     renderer_classes = [JSONRenderer]
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
-        add_headers(response, getattr(_plain(request), "rate_limit", None))  # type: ignore[arg-type]
+        add_headers(response, getattr(_plain(request), "rate_limit", None))
         response.setdefault("Cache-Control", "no-store")
         return response
 

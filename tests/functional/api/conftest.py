@@ -8,6 +8,7 @@ import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
+from bridge.kernel import invariants
 from bridge.kernel.results import Role
 from tests import factories
 
@@ -61,5 +62,7 @@ def bank() -> Iterator[factories.TestBank]:
 
 
 @pytest.fixture
-def world(db: None, bank: factories.TestBank) -> World:
-    return World(bank)
+def world(db: None, bank: factories.TestBank) -> Iterator[World]:
+    yield World(bank)
+    broken = [verdict for verdict in invariants.verify_all() if not verdict.holds]
+    assert not broken

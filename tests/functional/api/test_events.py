@@ -19,11 +19,6 @@ URL = "/api/v1/events"
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def world(transactional_db: None, bank: factories.TestBank) -> World:
-    return World(bank)
-
-
 def types(page: dict) -> list[str]:
     return [event["type"] for event in page["results"]]
 
@@ -96,4 +91,8 @@ def test_an_event_behind_a_transaction_that_still_runs_waits_for_it(world: World
         running.result(20)
 
     assert "transfer.requested" not in during
-    assert types(auditor.get(f"{URL}?limit=200").json())[-3:] == ["test.slow", "transfer.requested", "transfer.approved"]
+    assert types(auditor.get(f"{URL}?limit=200").json())[-3:] == [
+        "test.slow",
+        "transfer.requested",
+        "transfer.approved",
+    ]

@@ -10,13 +10,26 @@ from typing import Any
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
+from knox.models import AuthToken
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
 
+from bridge.kernel.api.views import BridgeView
 from bridge.kernel.results import Role
 from tests import factories
 from tests.functional.api.conftest import World, fresh_key
 
 VISITORS = (
-    "anonymous", "nobody", "superuser", "owner", "stranger", "service", "maker", "checker", "compliance", "auditor",
+    "anonymous",
+    "nobody",
+    "superuser",
+    "owner",
+    "stranger",
+    "service",
+    "maker",
+    "checker",
+    "compliance",
+    "auditor",
 )
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 OPEN, SIGNED_IN, READ, OWN, ACT, ACT_OWN, OPERATE, DECIDE, SANDBOX = range(9)
@@ -139,12 +152,6 @@ def test_a_route_lets_in_whom_the_table_names(path: str, world: World, visitors:
 
 
 def test_a_view_that_lists_no_roles_is_closed_to_everybody(world: World) -> None:
-    from rest_framework.test import APIRequestFactory
-    from rest_framework.response import Response
-
-    from bridge.kernel.api.views import BridgeView
-    from knox.models import AuthToken
-
     class Forgotten(BridgeView):
         def get(self, request: Any) -> Response:
             return Response({})

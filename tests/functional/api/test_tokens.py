@@ -46,7 +46,9 @@ def test_a_wrong_password_an_unknown_login_and_a_switched_off_one_get_the_same_a
     answers = [
         APIClient().post(URL, {"username": name, "password": password})
         for name, password in (
-            (active.username, "wrong"), ("who-is-that", factories.PASSWORD), (off.username, factories.PASSWORD)
+            (active.username, "wrong"),
+            ("who-is-that", factories.PASSWORD),
+            (off.username, factories.PASSWORD),
         )
     ]
 

@@ -16,9 +16,7 @@ URL = "/api/v1/transfers"
 
 
 def test_a_request_that_passes_is_approved_held_and_reserved(world: World) -> None:
-    answer = world.client.post(
-        URL, world.body(external_id="order 7", metadata={"desk": "east"}), headers=fresh_key()
-    )
+    answer = world.client.post(URL, world.body(external_id="order 7", metadata={"desk": "east"}), headers=fresh_key())
 
     assert answer.status_code == 201
     transfer = answer.json()
@@ -200,7 +198,9 @@ def test_pages_lead_forth_and_back_without_a_gap(world: World) -> None:
 @pytest.mark.parametrize("path", ["transfers", "accounts", "funds", "allocations"])
 def test_a_list_takes_the_same_number_of_queries_however_long_it_is(world: World, path: str) -> None:
     def queries() -> int:
-        with CaptureQueriesContext(connection, ) as seen:
+        with CaptureQueriesContext(
+            connection,
+        ) as seen:
             assert world.client.get(f"/api/v1/{path}?limit=100").status_code == 200
         return len(seen)
 

@@ -223,8 +223,16 @@ class TestKyc:
             assert decide("kyc", world(request__stage=stage, kyc=kyc)).outcome == outcome
         assert decide("kyc", world(request__stage="deposit", kyc=kyc)).outcome == at_deposit
 
+    def test_verified_without_a_time_counts_as_not_verified(self) -> None:
+        decision = decide("kyc", world(kyc=KycFacts(status="verified")))
+        assert decision.reason == "The investor's identity has not been verified."
+
 
 class TestSanctions:
+    def test_clear_without_a_time_counts_as_not_screened(self) -> None:
+        decision = decide("sanctions", world(sanctions=SanctionsFacts(status="clear")))
+        assert decision.reason == "The investor has not been screened against sanctions lists."
+
     @pytest.mark.parametrize(
         ("status", "age", "outcome"),
         [

@@ -265,3 +265,15 @@ class TestAccountOpen:
 
     def test_money_on_its_way_goes_on(self) -> None:
         assert not ran("account_open", world(request__stage="deposit", account__status="closed"))
+
+
+class TestSecondPerson:
+    @pytest.mark.parametrize(
+        ("amount", "above", "outcome"),
+        [(100_00, None, "pass"), (100_00, 100_00, "pass"), (100_01, 100_00, "hold"), (1, 0, "hold")],
+    )
+    def test_above_the_funds_threshold_a_second_person_must_agree(
+        self, amount: int, above: int | None, outcome: str
+    ) -> None:
+        facts = world(request__amount=amount, fund__second_person_above=above)
+        assert decide("second_person", facts).outcome == outcome

@@ -68,12 +68,13 @@ class TestVerify:
         verdict = verify(facts=world(fund__status="closed", request__amount=1, balance__available=0))
         ids = [decision.rule for decision in verdict.decisions]
         assert ids == [id for id in ORDER if id in ids]
-        assert ids[:9] == [
+        assert ids[:10] == [
             "fund_open",
             "account_open",
             "currency",
             "minimum",
             "maximum",
+            "second_person",
             "seats",
             "hard_cap",
             "source_balance",

@@ -51,7 +51,8 @@ def test_rows_that_begin_together_are_decided_by_version() -> None:
 
 
 def test_the_timeline_tells_the_same_as_each_moment() -> None:
-    spans = timeline(rows=ROWS, rule="kyc", fund="alpha")
+    others = [ParameterRow("sanctions", 9, {}, NOW + DAY), row(8, NOW + DAY, fund="beta")]
+    spans = timeline(rows=[*ROWS, *others], rule="kyc", fund="alpha")
     assert spans == [
         Span(NOW, NOW + 5 * DAY, ALL),
         Span(NOW + 5 * DAY, NOW + 20 * DAY, OWN),

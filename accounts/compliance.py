@@ -1,0 +1,139 @@
+"""What compliance establishes about investors, and changes of their bank details, which take two people."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import ComplianceProfile, Investor, InvestorAccount
+from bridge.approvals.handlers import Handler
+from bridge.approvals.handlers import register as register_handler
+from bridge.approvals.models import Approval
+from bridge.events import services as events
+from bridge.kernel import clock
+from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion
+from bridge.kernel.results import Actor, Change, Role
+
+CHANGE_DETAILS = "account.change_details"
+PROFILE_FIELDS = (
+    "accredited",
+    "accredited_until",
+    "qualified_purchaser",
+    "qualified_purchaser_until",
+    "kyc",
+    "kyc_verified_at",
+    "sanctions",
+    "sanctions_screened_at",
+    "is_fund",
+    "look_through_owners",
+)
+
+
+class DetailsMalformed(BridgeError):
+    code = "details_malformed"
+    status = 422
+    title = "Bank details malformed"
+    message = "{why}"
+
+
+def record_compliance(*, change: Change, values: dict[str, Any], actor: Actor) -> ComplianceProfile:
+    """Keep what compliance established about an investor (`PROFILE_FIELDS`; what is not given stays).
+
+    Raises `NotFound`, `StaleVersion`, `NotAllowed` for another role than compliance, `KeyError` for another field.
+    """
+    if actor.role not in (Role.COMPLIANCE, Role.SYSTEM):
+        raise NotAllowed()
+    unknown = sorted(values.keys() - set(PROFILE_FIELDS))
+    if unknown:
+        raise KeyError(", ".join(unknown))
+    with transaction.atomic():
+        moment = clock.now()
+        if not Investor.objects.select_for_update(no_key=True).filter(pk=change.id).exists():
+            raise NotFound(what="investor")
+        row = ComplianceProfile.objects.filter(pk=change.id).first()
+        if row is None:
+            row = ComplianceProfile(investor_id=change.id, version=0)
+        if change.expected_version not in (None, row.version):
+            raise StaleVersion(expected=change.expected_version, actual=row.version)
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.version += 1
+        row.updated_at = moment
+        row.save()
+        data = {"values": values, "reason": change.reason}
+        fact = events.Fact("compliance", row.pk, "compliance.recorded", "", row.version, data)
+        events.append(facts=[fact], actor=actor, at=moment)
+    return row
+
+
+def _account(subject_id: uuid.UUID) -> InvestorAccount:
+    found = InvestorAccount.objects.filter(pk=subject_id).first()
+    if found is None:
+        raise NotFound(what="account")
+    return found
+
+
+def _look(subject_id: uuid.UUID) -> dict[str, Any]:
+    """The number is bound by its keyed hash: nothing encrypted or readable stands in an approval."""
+    row = _account(subject_id)
+    return {"number": row.number_index, "routing_number": row.routing_number, "owner_name": row.owner_name}
+
+
+def _validate(subject_id: uuid.UUID, payload: dict[str, Any]) -> None:
+    _account(subject_id)
+    known = {"routing_number", "owner_name", "owner_confirmed", "verified", "number_sealed", "number_last4"}
+    known |= {"number_index", "why"}
+    if unknown := sorted(payload.keys() - known):
+        raise DetailsMalformed(why=f"Unknown fields: {', '.join(unknown)}.")
+    if not str(payload.get("why", "")).strip():
+        raise DetailsMalformed(why="Say why the bank details change ('why').")
+
+
+def sealed_number(*, account_id: uuid.UUID, number: str) -> dict[str, str]:
+    """The part of a proposal's payload that carries a new account number, readable for nobody."""
+    row = InvestorAccount(id=account_id)
+    row.set_number(number)
+    return {"number_sealed": row.number_sealed, "number_last4": row.number_last4, "number_index": row.number_index}
+
+
+def _change(approval: Approval, actor: Actor, at: datetime) -> None:
+    row = InvestorAccount.objects.select_for_update(no_key=True).get(pk=approval.subject_id)
+    payload = approval.payload
+    for name in ("routing_number", "owner_name", "owner_confirmed", "number_sealed", "number_last4", "number_index"):
+        if name in payload:
+            setattr(row, name, payload[name])
+    row.details_changed_at = at
+    row.details_verified_at = at if payload.get("verified") else None
+    row.version += 1
+    row.save()
+    data = {"last4": row.number_last4, "why": payload["why"], "approval": approval.id}
+    fact = events.Fact("account", row.id, "account.details_changed", row.status, row.version, data)
+    events.append(facts=[fact], actor=actor, at=at)
+
+
+def _summarize(subject_id: uuid.UUID, payload: dict[str, Any]) -> str:
+    row = _account(subject_id)
+    to = f" to ···{payload['number_last4']}" if "number_last4" in payload else ""
+    return f"Change the bank details of {row}{to}"
+
+
+def register() -> None:
+    """Called when the app is ready."""
+    register_handler(
+        Handler(
+            kind=CHANGE_DETAILS,
+            subject_type="account",
+            makers=frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE}),
+            checkers=frozenset({Role.CHECKER, Role.COMPLIANCE}),
+            look=_look,
+            summarize=_summarize,
+            validate=_validate,
+            carry_out=_change,
+        )
+    )
+
+
+__all__ = ["CHANGE_DETAILS", "PROFILE_FIELDS", "record_compliance", "register", "sealed_number"]

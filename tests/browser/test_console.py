@@ -1,0 +1,85 @@
+"""The console in a real browser: the policy lets its scripts run, and a maker's day works with a mouse."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from bridge.kernel.results import Role
+from bridge.roles import ensure_groups
+from tests import factories
+from tests.world import World, world
+from transfers.models import Transfer
+
+pytestmark = [pytest.mark.chromium, pytest.mark.django_db(transaction=True)]
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture
+def browser(chromium: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    # Playwright's own loop runs in this thread; the queries below are not made in it.
+    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def house() -> Iterator[World]:
+    with world() as made:
+        yield made
+        made.check()
+
+
+def signed_in(browser: Browser, base: str, role: Role, viewport: dict[str, int]) -> Page:
+    ensure_groups()
+    user = factories.make_login(role)
+    page = browser.new_page(viewport=viewport, color_scheme="light")  # type: ignore[arg-type]
+    page.goto(f"{base}/admin/")
+    page.fill("input[name=username]", user.username)
+    page.fill("input[name=password]", factories.PASSWORD)
+    page.click("button[type=submit]")  # covered for ever where the theme's scripts may not run
+    page.wait_for_url(f"{base}/admin/")
+    return page
+
+
+def test_a_maker_signs_in_finds_a_transfer_and_cancels_it(house: World, live_server: object, browser: Browser) -> None:
+    base = str(live_server)
+    transfer = house.request(house.account(), house.fund(), 1_000_000, external_id="REQ-7")
+    page = signed_in(browser, base, Role.MAKER, DESK)
+    page.get_by_text("What needs me now?").first.wait_for()
+    page.goto(f"{base}/admin/transfers/transfer/?q=REQ-7")
+    page.locator("#result_list .field-public a, #result_list th a").first.click()
+    page.get_by_role("link", name="Cancel").click()
+    page.fill("textarea[name=reason]", "asked by phone")
+    page.get_by_role("button", name="Yes, cancel").click()
+    page.get_by_text("Cancelled. It is now cancelled.").wait_for()
+    assert Transfer.objects.get(pk=transfer.pk).state == "cancelled"
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_no_page_is_wider_than_the_screen(
+    house: World, live_server: object, browser: Browser, viewport: dict[str, int]
+) -> None:
+    base = str(live_server)
+    transfer = house.request(house.account(), house.fund(), 1_000_000)
+    house.run()
+    page = signed_in(browser, base, Role.MAKER, viewport)
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    for url in (
+        "/admin/",
+        "/admin/transfers/transfer/",
+        f"/admin/transfers/transfer/{transfer.pk}/change/",
+        f"/admin/funds/fund/{transfer.fund_id}/change/",
+        "/admin/events/event/",
+    ):
+        answer = page.goto(base + url)
+        assert answer is not None
+        assert answer.status == 200
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], url
+    assert failures == []

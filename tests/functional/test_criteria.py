@@ -1,0 +1,282 @@
+"""Criteria that compliance owns: parameters by two people, overrides, reviews, freezes."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, IntegrityError, transaction
+
+from accounts.compliance import CHANGE_DETAILS, record_compliance, sealed_number
+from accounts.ledger.kinds import Kind
+from accounts.ledger.queries import balance
+from accounts.models import Investor
+from bridge.approvals import services as approvals
+from bridge.approvals.models import Approval
+from bridge.approvals.services import Proposal
+from bridge.events.models import Event
+from bridge.kernel import clock
+from bridge.kernel.errors import NotAllowed
+from bridge.kernel.results import Actor, Change, Channel, Done, Refused, Role
+from funds.models import FundCapacity, RuleOverride, RuleParameters, Subscription, Verification
+from funds.rulebook import ACTIVATE, Draft, WrongParameters, draft_parameters, edit_draft
+from tests.world import CHECKER, INVESTOR, MAKER, World
+from transfers import facts, services
+from transfers.approvals import OVERRIDE, UNFREEZE
+from transfers.services.batch import REVIEW
+
+AMOUNT = 1_000_000
+COMPLIANCE = Actor("compliance-1", Role.COMPLIANCE, Channel.ADMIN)
+OFFICER = Actor("compliance-2", Role.COMPLIANCE, Channel.ADMIN)
+SUPERUSER = Actor("maker-login", Role.COMPLIANCE, Channel.ADMIN, label="superuser")
+
+
+def establish(investor: Investor, **values: Any) -> None:
+    record_compliance(change=Change(investor.id), values=values, actor=COMPLIANCE)
+
+
+def clear(investor: Investor) -> None:
+    now = clock.now()
+    establish(
+        investor, kyc="verified", kyc_verified_at=now, sanctions="clear", sanctions_screened_at=now, accredited=True
+    )
+
+
+def activate(rule: str, values: dict[str, Any], **given: Any) -> RuleParameters:
+    row = draft_parameters(draft=Draft(rule, values, **given), actor=MAKER)
+    asked = approvals.propose(proposal=Proposal(ACTIVATE, row.id), actor=MAKER)
+    (done,) = approvals.approve(changes=[Change(asked.id)], actor=CHECKER)
+    assert isinstance(done, Done), done
+    row.refresh_from_db()
+    return row
+
+
+def code(result: object) -> str:
+    assert isinstance(result, Refused), result
+    return result.error.code
+
+
+class TestSecondPerson:
+    def test_a_large_amount_waits_for_a_checker_who_did_not_ask(self, bridge: World) -> None:
+        account, fund = bridge.account(), bridge.fund(second_person_above=AMOUNT)
+        assert bridge.request(account, fund, AMOUNT).state == "approved"
+        large = bridge.request(account, fund, AMOUNT + 1)
+        assert large.state == "in_review"
+        asked = Approval.objects.get(kind=REVIEW, subject_id=large.id, state="open")
+        assert asked.maker == INVESTOR.id
+        own = Actor(INVESTOR.id, Role.CHECKER, Channel.ADMIN)
+        assert code(approvals.approve(changes=[Change(asked.id)], actor=own)[0]) == "maker_is_checker"
+        (done,) = approvals.approve(changes=[Change(asked.id)], actor=CHECKER)
+        assert isinstance(done, Done)
+        asked.refresh_from_db()
+        assert (asked.state, asked.checker) == ("approved", CHECKER.id)
+        bridge.run(rounds=8)
+        assert bridge.fresh(large).state == "completed"
+
+    def test_a_cancelled_transfer_leaves_no_open_review(self, bridge: World) -> None:
+        large = bridge.request(bridge.account(), bridge.fund(second_person_above=1), AMOUNT)
+        services.cancel_transfers(changes=[Change(large.id)], actor=INVESTOR)
+        assert Approval.objects.get(subject_id=large.id).state == "withdrawn"
+
+    def test_the_database_knows_no_checker_who_is_the_maker(self, bridge: World) -> None:
+        large = bridge.request(bridge.account(), bridge.fund(second_person_above=1), AMOUNT)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Approval.objects.filter(subject_id=large.id).update(
+                state="approved", checker=INVESTOR.id, decided_at=clock.now()
+            )
+
+
+class TestParameters:
+    def test_a_draft_decides_nothing_until_a_second_person_activates_it(self, bridge: World) -> None:
+        fund = bridge.fund()
+        draft = draft_parameters(draft=Draft("kyc", {"required": True}, fund_id=fund.id), actor=MAKER)
+        assert bridge.request(bridge.account(), fund, AMOUNT).state == "approved"
+        asked = approvals.propose(proposal=Proposal(ACTIVATE, draft.id), actor=MAKER)
+        same = Actor(MAKER.id, Role.CHECKER, Channel.ADMIN)
+        assert code(approvals.approve(changes=[Change(asked.id)], actor=same)[0]) == "maker_is_checker"
+        assert isinstance(approvals.approve(changes=[Change(asked.id)], actor=CHECKER)[0], Done)
+        held = bridge.request(bridge.account(), fund, AMOUNT)
+        assert held.state == "in_review"
+        decision = next(d for d in Verification.objects.get(transfer_id=held.id).decisions if d["rule"] == "kyc")
+        assert (decision["outcome"], decision["parameters"]) == ("hold", draft.number)
+
+    def test_an_edit_voids_the_approval(self, bridge: World) -> None:
+        draft = draft_parameters(draft=Draft("velocity", {"max_count_day": 3}), actor=MAKER)
+        asked = approvals.propose(proposal=Proposal(ACTIVATE, draft.id), actor=MAKER)
+        edit_draft(change=Change(draft.id), draft=Draft("velocity", {"max_count_day": 300}), actor=MAKER)
+        assert code(approvals.approve(changes=[Change(asked.id)], actor=CHECKER)[0]) == "approval_void"
+        draft.refresh_from_db()
+        assert draft.state == "draft"
+        asked.refresh_from_db()
+        assert asked.state == "void"
+
+    def test_a_new_row_ends_the_one_in_force(self, bridge: World) -> None:
+        first = activate("velocity", {"max_count_day": 3})
+        bridge.advance(hours=1)
+        second = activate("velocity", {"max_count_day": 5})
+        first.refresh_from_db()
+        assert first.effective_to == second.effective_from
+
+    def test_two_rows_in_force_at_once_are_refused_by_the_database(self, bridge: World) -> None:
+        first = activate("velocity", {"max_count_day": 3})
+        with pytest.raises(IntegrityError, match="rule_parameters_one_in_force"), transaction.atomic():
+            RuleParameters.objects.create(
+                number=99,
+                rule="velocity",
+                values={},
+                state="active",
+                effective_from=first.effective_from + timedelta(seconds=1),
+                made_by="a",
+                activated_by="b",
+                created_at=clock.now(),
+            )
+
+    def test_values_that_the_rule_does_not_know_are_refused(self, bridge: World) -> None:
+        with pytest.raises(WrongParameters):
+            draft_parameters(draft=Draft("velocity", {"max_count_dya": 3}), actor=MAKER)
+        with pytest.raises(NotAllowed):
+            draft_parameters(draft=Draft("velocity", {"max_count_day": 3}), actor=INVESTOR)
+
+    def test_velocity_counts_what_was_asked_for_before(self, bridge: World) -> None:
+        activate("velocity", {"max_count_day": 2})
+        account, fund = bridge.account(), bridge.fund()
+        states = [bridge.request(account, fund, AMOUNT + n).state for n in range(3)]
+        assert states[:2] == ["approved", "approved"]
+        assert states[2] != "approved"
+
+
+class TestEligibilityAndPapers:
+    def test_only_accredited_investors_pass(self, bridge: World) -> None:
+        fund = bridge.fund()
+        type(fund).objects.filter(pk=fund.pk).update(eligibility="accredited")
+        known, unknown = bridge.account(), bridge.account()
+        clear(known.investor)
+        assert bridge.request(known, fund, AMOUNT).state == "approved"
+        assert bridge.request(unknown, fund, AMOUNT).state == "in_review"
+
+    def test_unsigned_documents_stop_a_transfer(self, bridge: World) -> None:
+        fund, account = bridge.fund(required_documents=("subscription agreement",)), bridge.account()
+        assert bridge.request(account, fund, AMOUNT).state != "approved"
+        Subscription.objects.create(
+            fund=fund, investor=account.investor, signed=["subscription agreement"], updated_at=clock.now()
+        )
+        assert bridge.request(account, fund, AMOUNT + 1).state == "approved"
+
+    def test_a_fund_under_section_3c1_stops_at_its_owners(self, bridge: World) -> None:
+        fund = bridge.fund(seat_limit=None, regime="3c1")
+        activate("legal_regime", {"limit_3c1": 2}, fund_id=fund.id)
+        accounts = [bridge.account() for _ in range(3)]
+        states = [bridge.request(account, fund, AMOUNT).state for account in accounts]
+        assert states == ["approved", "approved", "waitlisted"]
+        assert bridge.request(accounts[0], fund, AMOUNT + 5).state == "approved"
+
+
+class TestOverrides:
+    def _held(self, bridge: World) -> Any:
+        fund = bridge.fund()
+        activate("kyc", {"required": True}, fund_id=fund.id)
+        return bridge.request(bridge.account(), fund, AMOUNT)
+
+    def test_two_people_set_a_rule_aside_for_one_transfer(self, bridge: World) -> None:
+        held = self._held(bridge)
+        proposal = Proposal(OVERRIDE, held.id, {"rule": "kyc", "why": "Known client", "evidence": "file 12"})
+        asked = approvals.propose(proposal=proposal, actor=MAKER)
+        assert isinstance(approvals.approve(changes=[Change(asked.id)], actor=COMPLIANCE)[0], Done)
+        row = RuleOverride.objects.get(transfer_id=held.id)
+        assert (row.made_by, row.approved_by, row.why) == (MAKER.id, COMPLIANCE.id, "Known client")
+        known = facts.gather(account_ids=[held.source_account_id], max_age=900)
+        services.approve_transfers(changes=[Change(held.id)], actor=CHECKER, facts=known)
+        bridge.run(rounds=8)
+        assert bridge.fresh(held).state == "completed"
+        with pytest.raises(DatabaseError, match="append_only"), transaction.atomic():
+            RuleOverride.objects.update(why="rewritten")
+
+    @pytest.mark.parametrize("actor", [SUPERUSER, MAKER], ids=["superuser", "maker"])
+    def test_who_asked_cannot_approve_whatever_the_role(self, bridge: World, actor: Actor) -> None:
+        held = self._held(bridge)
+        asked = approvals.propose(
+            proposal=Proposal(OVERRIDE, held.id, {"rule": "kyc", "why": "Known client"}), actor=MAKER
+        )
+        refused = code(approvals.approve(changes=[Change(asked.id)], actor=actor)[0])
+        assert refused in ("maker_is_checker", "not_allowed")
+        assert not RuleOverride.objects.exists()
+        assert Event.objects.filter(type="approval.refused", subject_id=held.id).count() == 1
+
+    @pytest.mark.parametrize("rule", ["seats", "sanctions", "source_balance", "no_such_rule"])
+    def test_what_must_never_be_set_aside_cannot_be(self, bridge: World, rule: str) -> None:
+        held = self._held(bridge)
+        with pytest.raises(Exception, match="set aside"):
+            approvals.propose(proposal=Proposal(OVERRIDE, held.id, {"rule": rule, "why": "please"}), actor=MAKER)
+
+    def test_one_open_request_per_subject(self, bridge: World) -> None:
+        held = self._held(bridge)
+        proposal = Proposal(OVERRIDE, held.id, {"rule": "kyc", "why": "Known client"})
+        approvals.propose(proposal=proposal, actor=MAKER)
+        with pytest.raises(approvals.AlreadyOpen):
+            approvals.propose(proposal=proposal, actor=COMPLIANCE)
+
+    def test_nobody_decides_twice(self, bridge: World) -> None:
+        held = self._held(bridge)
+        asked = approvals.propose(
+            proposal=Proposal(OVERRIDE, held.id, {"rule": "kyc", "why": "Known client"}), actor=MAKER
+        )
+        approvals.reject(changes=[Change(asked.id)], actor=COMPLIANCE)
+        assert code(approvals.approve(changes=[Change(asked.id)], actor=COMPLIANCE)[0]) == "approval_closed"
+        assert code(approvals.approve(changes=[Change(uuid.uuid4())], actor=COMPLIANCE)[0]) == "not_found"
+
+
+class TestSanctions:
+    def test_a_true_hit_after_the_withdrawal_freezes_and_is_never_refunded(self, bridge: World) -> None:
+        account, fund = bridge.account(), bridge.fund()
+        clear(account.investor)
+        transfer = bridge.request(account, fund, AMOUNT)
+        bridge.run(rounds=1, seconds=0)
+        establish(account.investor, sanctions="true_hit", sanctions_screened_at=clock.now())
+        bridge.run(rounds=10)
+        frozen = bridge.fresh(transfer)
+        assert (frozen.state, frozen.blocker_code) == ("frozen", "frozen")
+        assert balance(owner_id=account.id, kind=Kind.FROZEN, currency="USD") == AMOUNT
+        assert FundCapacity.objects.get(fund=fund).seats_taken == 0
+        refused = services.refund_transfers(changes=[Change(transfer.id)], actor=CHECKER)
+        assert isinstance(refused, list)
+        assert code(refused[0]) == "wrong_state"
+
+        asked = approvals.propose(proposal=Proposal(UNFREEZE, transfer.id, {"why": "False match"}), actor=COMPLIANCE)
+        assert code(approvals.approve(changes=[Change(asked.id)], actor=COMPLIANCE)[0]) == "maker_is_checker"
+        assert isinstance(approvals.approve(changes=[Change(asked.id)], actor=OFFICER)[0], Done)
+        assert bridge.fresh(transfer).state == "withdrawn"
+        services.refund_transfers(changes=[Change(transfer.id)], actor=CHECKER)
+        bridge.run(rounds=8)
+        assert bridge.fresh(transfer).state == "refunded"
+
+    def test_a_true_hit_before_any_money_moved_rejects(self, bridge: World) -> None:
+        account, fund = bridge.account(), bridge.fund()
+        establish(account.investor, sanctions="true_hit", sanctions_screened_at=clock.now())
+        assert bridge.request(account, fund, AMOUNT).state == "rejected"
+
+
+class TestEscrow:
+    def test_nothing_is_released_before_the_minimum_is_raised(self, bridge: World) -> None:
+        fund = bridge.fund(escrow_minimum=2 * AMOUNT)
+        first = bridge.request(bridge.account(), fund, AMOUNT)
+        bridge.run(rounds=6)
+        waiting = bridge.fresh(first)
+        assert (waiting.state, waiting.blocker_code) == ("withdrawn", "waiting_for_escrow")
+        second = bridge.request(bridge.account(), fund, AMOUNT)
+        bridge.run(seconds=400, rounds=8)
+        assert {bridge.fresh(first).state, bridge.fresh(second).state} == {"completed"}
+
+
+class TestBankDetails:
+    def test_a_change_takes_two_people_and_is_noticed_by_the_rules(self, bridge: World) -> None:
+        account = bridge.account()
+        payload = {**sealed_number(account_id=account.id, number="99887766"), "why": "The investor moved banks"}
+        asked = approvals.propose(proposal=Proposal(CHANGE_DETAILS, account.id, payload), actor=MAKER)
+        assert "99887766" not in str(Approval.objects.values_list("payload", "summary"))
+        assert isinstance(approvals.approve(changes=[Change(asked.id)], actor=CHECKER)[0], Done)
+        account.refresh_from_db()
+        assert (account.number_last4, account.reveal_number()) == ("7766", "99887766")
+        assert account.details_changed_at is not None
+        assert not Event.objects.filter(data__icontains="99887766").exists()

@@ -1,0 +1,68 @@
+"""Money that the law blocks: it has no deadline, and nothing is refunded by itself."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from accounts.ledger import rows
+from bridge.kernel.errors import NotAllowed, WrongState
+from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
+from bridge.kernel.transactions import require_atomic, unit_of_work
+from transfers.models import Transfer
+from transfers.services import deciding
+from transfers.services.batch import Batch
+from transfers.states import NextStep, State, Step
+
+
+def freeze_transfers(*, changes: Sequence[Change], actor: Actor) -> list[Result]:
+    """Compliance blocks money in clearing at once; the place in the fund is given back, Z1 posted.
+
+    Refused: `NotFound`, `StaleVersion`, `WrongState` outside `withdrawn`, `NotAllowed` for another role.
+    """
+    with unit_of_work() as moment:
+        batch = Batch(actor=actor, at=moment)
+        found = batch.lock_transfers(change.id for change in changes)
+        batch.lock_places_of([row for row in found.values() if row.state == State.WITHDRAWN])
+        results: list[Result] = []
+        for change in changes:
+            row = found.get(change.id)
+            error = deciding.refusal(change, row, actor, (State.WITHDRAWN,), "frozen", False)
+            if error is None and actor.role != Role.COMPLIANCE:
+                error = NotAllowed()
+            if error is not None or row is None:
+                results.append(Refused(change.id, error or WrongState(state="unknown", verb="frozen")))
+                continue
+            freeze(batch, row, change.reason or "Blocked by compliance.")
+            results.append(Done(row.id, str(row.state), row.version))
+        batch.save()
+    return results
+
+
+def freeze(batch: Batch, transfer: Transfer, reason: str) -> None:
+    """Z1, inside somebody's unit of work that has locked the transfer and its place."""
+    assert batch.places is not None
+    batch.places.release(transfer.id)
+    batch.post(rows.frozen(batch.parties(transfer, None), amount=transfer.amount))
+    transfer.freeze(at=batch.at, reason=reason[:400])
+    batch.note(transfer, "transfer.frozen", reason=reason[:400])
+    batch.schedule(transfer, Step.BLOCKED, None)
+
+
+def unfreeze(*, transfer_id: uuid.UUID, reason: str, actor: Actor, at: datetime) -> None:
+    """Z2, after two people of compliance decided. What becomes of the money is decided next: retry or refund.
+
+    Raises `WrongState`. Locks the transfer inside the caller's transaction.
+    """
+    require_atomic()
+    batch = Batch(actor=actor, at=at)
+    row = batch.lock_transfers([transfer_id]).get(transfer_id)
+    if row is None or row.state != State.FROZEN:
+        raise WrongState(state=row.state if row else "unknown", verb="released")
+    batch.post(rows.unfrozen(batch.parties(row, None), amount=row.amount))
+    row.unfreeze(at=at, next_step=NextStep.NONE)
+    row.block("released", "Released from the freeze. Retry the deposit, or refund the investor.", at=at)
+    batch.note(row, "transfer.unfrozen", reason=reason[:400])
+    batch.schedule(row, Step.BLOCKED, None)
+    batch.save()
