@@ -47,10 +47,11 @@ def acknowledged(account_id: uuid.UUID, amount: int) -> Movement:
 def undone(account_id: uuid.UUID, amount: int, *, was_acknowledged: bool) -> Movement:
     """The withdrawal was rejected or never received.
 
-    Where it had been acknowledged, both totals fall: an observation from in between counted it as gone, and by the
-    difference of the totals gets it back.
+    One that had been acknowledged stays in both totals. Balances fetched before and after the institution freed the
+    money look alike to us, and to give it back to an earlier one would count it twice in a later one: the next
+    balance that is fetched knows.
     """
-    return Movement(account_id, begun=-amount, acknowledged=-amount if was_acknowledged else 0)
+    return Movement(account_id, begun=0 if was_acknowledged else -amount)
 
 
 def apply(movements: Iterable[Movement]) -> None:

@@ -17,6 +17,7 @@ from accounts.admin import institutions, write_only
 from bridge.console.acting import ActingAdmin
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import (
+    EMPTY,
     amount,
     badge,
     bar,
@@ -60,7 +61,7 @@ class FundForm(VersionedForm):
 
 def seats_bar(capacity: FundCapacity | None) -> SafeString | str:
     if capacity is None:
-        return "–"
+        return EMPTY
     if capacity.seat_limit is None:
         return bar(0, None, f"{capacity.seats_taken:,} · no limit")
     return bar(capacity.seats_taken, capacity.seat_limit, f"{capacity.seats_taken:,} of {capacity.seat_limit:,}")
@@ -68,7 +69,7 @@ def seats_bar(capacity: FundCapacity | None) -> SafeString | str:
 
 def dollars_bar(capacity: FundCapacity | None, currency: str) -> SafeString | str:
     if capacity is None:
-        return "–"
+        return EMPTY
     taken = capacity.reserved + capacity.confirmed
     if capacity.hard_cap is None:
         return bar(0, None, f"{money_text(taken, currency)} · no cap")
@@ -127,7 +128,10 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
         if db_field.name in ("minimum", "maximum"):
             empty = " Empty for none." if db_field.null else ""
             kwargs["help_text"] = f"Per investor, in minor units (cents).{empty}"
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "description":
+            field.widget.attrs["rows"] = 3
+        return field
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
         return () if obj is None else (*self.SHOWN, *self.FACTS, "smallest", "largest")
@@ -338,7 +342,7 @@ class VerificationAdmin(ReadOnlyAdmin):
 
 
 @section("funds.verification", permission="funds.view_verification", order=10)
-def decisions_of_verification(request: HttpRequest, verification: Any) -> Table:  # noqa: ARG001
+def decisions_of_verification(request: HttpRequest, verification: Any) -> Table:
     return Table(
         title="Decisions",
         headers=("rule", "outcome", "reason", "what it saw"),

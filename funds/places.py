@@ -204,6 +204,24 @@ class Places:
         row.amount = amount
         self._note(row)
 
+    def share(self, *, transfer_id: uuid.UUID, child_id: uuid.UUID, amount: int, at: datetime) -> None:
+        """Part of a confirmed place becomes that of a split child: the same seat, the same sums."""
+        row = self._reservations[transfer_id]
+        if row.state != Reservation.State.CONFIRMED or not 0 < amount < row.amount:
+            raise ValueError("only a part of a confirmed place can be shared")
+        row.amount -= amount
+        self._note(row)
+        born = Reservation(
+            id=ids.new_id(),
+            transfer_id=child_id,
+            allocation_id=row.allocation_id,
+            amount=amount,
+            state=Reservation.State.CONFIRMED,
+            created_at=at,
+        )
+        self._reservations[child_id] = self._born[child_id] = born
+        self._pair_of[child_id] = self._pair_of[transfer_id]
+
     def confirm(self, transfer_id: uuid.UUID) -> None:
         """The money is at the fund."""
         row = self._reservations[transfer_id]

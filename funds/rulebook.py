@@ -195,8 +195,8 @@ def _activate(approval: Approval, actor: Actor, at: datetime) -> None:
         raise BeginsInThePast(begins=row.effective_from.isoformat(timespec="minutes"))
     earlier = RuleParameters.objects.select_for_update(no_key=True).filter(
         Q(effective_to__isnull=True) | Q(effective_to__gt=row.effective_from),
+        Q(fund=row.fund),
         rule=row.rule,
-        fund_id=row.fund_id,
         state=S.ACTIVE,
     )
     for other in earlier.order_by("pk"):

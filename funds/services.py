@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -213,7 +213,7 @@ class Verified:
     fund_id: uuid.UUID
     stage: str
     outcome: str
-    facts: dict[str, object]
+    facts: Mapping[str, object]
     decisions: list[dict[str, object]]
 
 

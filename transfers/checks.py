@@ -78,8 +78,8 @@ BEGUN = """
     SELECT a.id AS account, a.withdrawals_begun, a.withdrawals_acknowledged, coalesce(s.begun, 0) AS instructions,
         coalesce(s.acknowledged, 0) AS acknowledged
     FROM accounts_investoraccount AS a LEFT JOIN (
-        SELECT account_id, sum(amount) FILTER (WHERE state <> 'rejected') AS begun,
-            sum(amount) FILTER (WHERE state <> 'rejected' AND acknowledged_at IS NOT NULL) AS acknowledged
+        SELECT account_id, sum(amount) FILTER (WHERE state <> 'rejected' OR acknowledged_at IS NOT NULL) AS begun,
+            sum(amount) FILTER (WHERE acknowledged_at IS NOT NULL) AS acknowledged
         FROM transfers_bankinstruction WHERE kind = 'withdrawal' GROUP BY account_id
     ) AS s ON s.account_id = a.id
     WHERE a.withdrawals_begun <> coalesce(s.begun, 0) OR a.withdrawals_acknowledged <> coalesce(s.acknowledged, 0)

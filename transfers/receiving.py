@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.kernel.transactions import unit_of_work
-from transfers import tasks
+from transfers import waking
 from transfers.models import InboundCallback
 
 
@@ -16,4 +16,4 @@ def receive_callback(*, institution: str, callback_id: str, body: dict[str, Any]
             [InboundCallback(institution=institution, callback_id=callback_id, body=body, received_at=moment)],
             ignore_conflicts=True,
         )
-    tasks.wake()
+    waking.wake()

@@ -90,6 +90,9 @@ class Step(models.TextChoices):
     REFUND = "refund", "refund to be sent"
     ASK_REFUND = "ask_refund", "refund sent, answer awaited"
     SETTLE_REFUND = "settle_refund", "refund accepted, settlement awaited"
+    RECALL = "recall", "recall to be sent"
+    ASK_RECALL = "ask_recall", "recall sent, answer awaited"
+    SETTLE_RECALL = "settle_recall", "recall accepted, the money awaited"
     BLOCKED = "blocked", "cannot move by itself"
 
 

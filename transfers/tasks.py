@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
 from celery import shared_task
-
-logger = logging.getLogger(__name__)
 
 
 @shared_task(name="transfers.tasks.drive", ignore_result=True)
 def drive() -> None:
     """Woken because something became due."""
-    from transfers.engine import drain  # noqa: PLC0415  the services import this module to wake the engine
+    from transfers.engine import drain  # noqa: PLC0415  Celery loads this module before the apps are ready
 
     drain()
 
@@ -31,11 +27,3 @@ def reconcile_yesterday() -> None:
     from transfers.reconciliation import scheduled  # noqa: PLC0415
 
     scheduled.reconcile_yesterday()
-
-
-def wake() -> None:
-    """Tell the engine that something is due. Never fails: a broker that is down is what the sweep is for."""
-    try:
-        drive.apply_async(expires=60)
-    except Exception as error:
-        logger.warning("the engine could not be woken, the sweep will find the work: %s", error)

@@ -30,6 +30,24 @@ def by_transfer(transfer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[Kind,
     return found
 
 
+def at_the_fund(transfer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """What each transfer has in its fund's cash, in minor units; those with nothing there are left out.
+
+    A fund's cash is told from an investor's by its owner, who also has a deposit in transit.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT e.transfer_id, sum(e.amount)::bigint FROM ledger_entry AS e "
+            "JOIN ledger_ledgeraccount AS a ON a.id = e.account_id "
+            "WHERE e.transfer_id = ANY(%s::uuid[]) AND a.kind = 'cash' AND EXISTS ("
+            " SELECT 1 FROM ledger_ledgeraccount AS f WHERE f.owner_id = a.owner_id AND f.currency = a.currency"
+            " AND f.kind = 'deposit_in_transit') "
+            "GROUP BY 1 HAVING sum(e.amount) <> 0",
+            [list(transfer_ids)],
+        )
+        return dict(cursor.fetchall())
+
+
 def money_on_the_bridge() -> dict[str, int]:
     """Per currency what has left investors and not reached funds or investors again; zero currencies left out."""
     rows = (
@@ -43,7 +61,7 @@ def money_on_the_bridge() -> dict[str, int]:
 
 def trial_balance() -> list[dict[str, object]]:
     """Sum of balances per currency and kind."""
-    return list(
+    return list[dict[str, object]](
         LedgerAccount.objects.values("currency", "kind").annotate(balance=Sum("balance")).order_by("currency", "kind")
     )
 

@@ -159,6 +159,17 @@ def unfrozen(who: Parties, *, amount: int) -> Draft:
     return who.draft("Z2", who.investor(Kind.CLEARING, amount), who.investor(Kind.FROZEN, -amount))
 
 
+def split(who: Parties, *, child_id: uuid.UUID, amount: int, kind: Kind) -> Draft:
+    """X1: part of a transfer's money, in clearing or in the fund's cash, goes on as another transfer.
+
+    The money stays in its account; only the transfer to which it belongs changes, so no balance moves.
+    """
+    if kind not in (Kind.CLEARING, Kind.CASH):
+        raise ValueError(f"a transfer is not split while its money is in {kind}")
+    place = Place(who.fund_id if kind == Kind.CASH else who.account_id, kind)
+    return who.draft("X1", Line(place, amount, child_id), Line(place, -amount, who.transfer_id))
+
+
 def bank_charge(*, currency: str, amount: int, effective_at: datetime) -> Draft:
     """F1: a charge on no payment, borne by the firm's own money in the settlement account."""
     return Draft(

@@ -18,7 +18,7 @@ from django.db.models import BigIntegerField, Expression, F, Func, JSONField, Mo
 from django.db.models.fields import Field
 
 
-def _array_type(field: Field) -> str:
+def _array_type(field: Any) -> str:
     kind = str((field.target_field if field.is_relation else field).rel_db_type(connection))
     if isinstance(field, JSONField | ArrayField) or kind.startswith(("varchar", "char", "inet")):
         return "text"
@@ -114,7 +114,7 @@ class ByKey(Func):
         super().__init__(F(key) if isinstance(key, str) else key)
         self._json = json.dumps({str(k): v for k, v in numbers.items()})
 
-    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
         sql, params = compiler.compile(self.source_expressions[0])
         return f"coalesce((%s::jsonb ->> ({sql})::text)::bigint, 0)", [self._json, *params]
 

@@ -120,6 +120,10 @@ class InstitutionGateway(Protocol):
 
     def activity(self, since: datetime) -> Iterable[Activity]: ...
 
+
+class CallsBack(Protocol):
+    """An adapter whose institution also sends messages of its own."""
+
     def callback(self, headers: Mapping[str, str], body: bytes) -> tuple[str, Report]:
         """A received callback as its stable message id and a report. Raises `InvalidCallback`."""
         ...

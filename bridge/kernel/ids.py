@@ -34,6 +34,7 @@ PREFIXES = {
     "endpoint": "whe",
     "verification": "ver",
     "allocation": "alo",
+    "closing": "cls",
     "posting": "pst",
     "notification": "ntf",
 }

@@ -32,5 +32,5 @@ def require_atomic() -> None:
 
 def require_no_transaction() -> None:
     """For what talks to the network. The block that a test case wraps around a test does not count."""
-    if any(not block._from_testcase for block in connection.atomic_blocks):
+    if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
         raise RuntimeError("No transaction may be open here: this talks to the network.")

@@ -109,9 +109,9 @@ def _states() -> str:
     rows = ["| state | where the money is | hold | place in the fund | leaves to | what moves it next | deadline |"]
     rows.append("|---|---|---|---|---|---|---|")
     for state in State:
-        hold = "held" if state in HELD else "–"  # noqa: RUF001 a dash
-        leaves = ", ".join(f"`{target}`" for target in EDGES[state]) or "–"  # noqa: RUF001
-        deadline = "; ".join(f"{words} {_span(name)}" for words, name in DEADLINES.get(state, ())) or "–"  # noqa: RUF001
+        hold = "held" if state in HELD else "–"
+        leaves = ", ".join(f"`{target}`" for target in EDGES[state]) or "–"
+        deadline = "; ".join(f"{words} {_span(name)}" for words, name in DEADLINES.get(state, ())) or "–"
         cells = (f"`{state}`", _money(state), hold, _place(state), leaves, NEXT[state], deadline)
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join([*rows, ""])
@@ -133,7 +133,7 @@ def _place(state: State) -> str:
         return "confirmed"
     if state == State.WITHDRAWN:
         return "reserved, until a refund or freeze begins"
-    return "reserved" if state in RESERVING else "–"  # noqa: RUF001
+    return "reserved" if state in RESERVING else "–"
 
 
 def _transitions() -> str:
@@ -162,7 +162,7 @@ def _instructions() -> str:
     rows = ["| state | meaning | live | an account's next withdrawal waits | leaves to |", "|---|---|---|---|---|"]
     for state in InstructionState:
         row = INSTRUCTIONS[state]
-        leaves = ", ".join(f"`{target}`" for target in row.leaves_to) or "–"  # noqa: RUF001
+        leaves = ", ".join(f"`{target}`" for target in row.leaves_to) or "–"
         live, waits = ("yes" if state in states else "no" for states in (LIVE, UNANSWERED))
         rows.append(f"| `{state}` | {row.meaning} | {live} | {waits} | {leaves} |")
     return "\n".join([*rows, ""])

@@ -57,7 +57,7 @@ class SandboxGateway:
     kinds: ClassVar[frozenset[InstructionKind]] = frozenset(InstructionKind)
     page_size: ClassVar[int] = 2000  # lines of activity per call; the bank's most
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         institution: str,
         base_url: str,

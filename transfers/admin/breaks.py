@@ -92,7 +92,7 @@ class BreakAdmin(ActingAdmin, ReadOnlyAdmin):
     def their_amount(self, row: Break) -> str:
         return amount(row.theirs, row.currency)
 
-    @display(description="ours − theirs")
+    @display(description="ours less theirs")
     def difference(self, row: Break) -> str:
         return amount((row.ours or 0) - (row.theirs or 0), row.currency)
 

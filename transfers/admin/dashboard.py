@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
 
-from bridge.console.display import COLOURS, badge, id_link, link_to, money_text, rows_url, when
+from bridge.console.display import COLOURS, badge, id_link, link_to, money_text, rows_url
 from bridge.console.recent import floor
 from bridge.events.models import Seal
 from bridge.kernel import clock
@@ -59,7 +59,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _open_groups() -> list[dict[str, Any]]:
+def _open_groups() -> list[Any]:
     """Open transfers by state, blocker and currency: one pass over `Work`, whatever the number of ended ones."""
     return list(
         Work.objects.values(
@@ -68,7 +68,7 @@ def _open_groups() -> list[dict[str, Any]]:
     )
 
 
-def _needs(request: HttpRequest, groups: list[dict[str, Any]]) -> list[Need]:
+def _needs(request: HttpRequest, groups: list[Any]) -> list[Need]:
     states: Counter[str] = Counter()
     blockers: Counter[str] = Counter()
     for group in groups:
@@ -129,7 +129,7 @@ def _needs(request: HttpRequest, groups: list[dict[str, Any]]) -> list[Need]:
     return needs
 
 
-def _on_the_bridge(groups: list[dict[str, Any]], moment: datetime) -> dict[str, Any]:
+def _on_the_bridge(groups: list[Any], moment: datetime) -> dict[str, Any]:
     """How much is between investors and funds, and which money has been there longest."""
     totals: Counter[str] = Counter()
     count = 0
@@ -212,7 +212,7 @@ def _funds(moment: datetime) -> list[dict[str, Any]]:
             "badge": badge(fund.status),
             "seats": seats_bar(fund.capacity),
             "dollars": dollars_bar(fund.capacity, fund.currency),
-            "closes": when(fund.closes_at),
+            "closes": f"{fund.closes_at:%d %b %Y}" if fund.closes_at else "",
             "soon": age(fund.closes_at - moment) if fund.closes_at and fund.closes_at <= moment + SOON else "",
         }
         for fund in rows

@@ -162,12 +162,17 @@ def _facts(transfer: Transfer, work: Work | None, names: dict[str, str]) -> list
         ("Final", transfer.final_at and when(transfer.final_at)),
         ("Ended", transfer.ended_at and when(transfer.ended_at)),
         ("Next step", transfer.get_next_step_display()),  # type: ignore[attr-defined]
-        ("Work", work and format_html("{} · due {}", work.get_step_display(), when(work.due_at))),
+        ("Work", work and _work_text(work)),
         ("Order in its account", f"#{transfer.account_seq}"),
         ("Split from", transfer.split_from_id and id_link("transfer", "transfers.transfer", transfer.split_from_id)),
         ("Version", transfer.version),
     ]
     return [(label, value) for label, value in rows if value]
+
+
+def _work_text(work: Work) -> str:
+    step = work.get_step_display()
+    return format_html("{} · due {}", step, when(work.due_at)) if work.due_at else str(step)
 
 
 def _events(request: HttpRequest, transfer: Transfer) -> list[Event]:
@@ -229,25 +234,24 @@ def _legs(transfer: Transfer, legs: list[BankInstruction]) -> Table:
         rows.append(
             (
                 format_html(
-                    '{}<div class="bridge-id bridge-muted" title="reference on statements">{}</div>',
-                    link("transfers.bankinstruction", leg.pk, f"{leg.get_kind_display()} {leg.attempt}"),  # type: ignore[attr-defined]
+                    '{} at {}<div class="bridge-id bridge-muted" title="reference on statements">{}</div>',
+                    link("transfers.bankinstruction", leg.pk, f"{leg.get_kind_display()} {leg.attempt}"),
+                    leg.institution,
                     leg.reference,
                 ),
-                badge(leg.state),
-                leg.institution,
+                format_html('{}<div class="bridge-muted">{}</div>', badge(leg.state), outcome),
                 amount(leg.amount, leg.currency),
                 amount(leg.settled_amount, leg.currency) if leg.settled_amount else "",
                 when(leg.submitted_at),
                 when(leg.settled_at or leg.ended_at),
-                outcome,
             )
         )
     return Table(
         title="Legs",
-        headers=("leg", "state", "institution", "amount", "settled", "sent", "ended", "reason"),
+        headers=("leg", "state", "amount", "settled", "sent", "ended"),
         rows=rows,
         empty="No bank was asked for anything yet: the money is with the investor.",
-        numeric=frozenset({3, 4}),
+        numeric=frozenset({2, 3}),
     )
 
 
@@ -281,7 +285,7 @@ def _rule(decision: dict[str, Any]) -> str:
 
 
 def _postings(transfer: Transfer) -> Table:
-    """Each posting with what it moved to (+) and from (−), as in a T-account."""
+    """Each posting with what it moved to and from, as in a T-account."""
     entries: list[Entry] = list(ledger.entries_of(transfer.pk)[:MOST])
     rows = []
     shown = None

@@ -23,7 +23,7 @@ from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.results import Role
 from bridge.sandbox.client import ControlRefused, SandboxControl
 from bridge.sandbox.wire import CONTROL, derive_credentials
-from transfers import tasks
+from transfers import waking
 from transfers.api.rendering import render_transfers
 from transfers.api.serializers import TransferSerializer
 from transfers.models import Transfer
@@ -86,7 +86,7 @@ class ClockAdvanceView(BridgeView):
         seconds = read_body(AdvanceSerializer, request)["seconds"]
         call_bank("/control/clock", {"advance_seconds": seconds})
         clock.advance(by=timedelta(seconds=seconds))
-        tasks.wake()
+        waking.wake()
         return Response({"object": "clock", "now": moment(clock.now())})
 
 
@@ -105,7 +105,7 @@ class ForceView(BridgeView):
             raise NothingAtTheBank(verb=f"{verb}d" if verb.endswith("e") else f"{verb}ed")
         key = quote(legs[-1].key, safe="")
         call_bank(f"/control/instructions/{key}/{verb}?institution={legs[-1].institution}", wanted)
-        tasks.wake()
+        waking.wake()
         return Response(render_transfers([found])[0])
 
 

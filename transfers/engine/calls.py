@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -92,7 +93,7 @@ def _account_numbers(instructions: Sequence[BankInstruction]) -> dict[object, tu
     return found
 
 
-def _funds_of(transfer_ids: set[object]) -> dict[object, Fund]:
+def _funds_of(transfer_ids: set[uuid.UUID]) -> dict[uuid.UUID, Fund]:
     pairs = dict(Fund.objects.filter(transfers__in=transfer_ids).values_list("transfers__id", "id"))
     funds = Fund.objects.in_bulk(set(pairs.values()))
     return {transfer_id: funds[fund_id] for transfer_id, fund_id in pairs.items()}

@@ -38,6 +38,15 @@ class BankInstruction(models.Model):
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=12, choices=InstructionState.choices)
     reference = models.CharField(max_length=35, help_text="What appears on statements.")
+    recalls = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="recalled_by",
+        db_index=False,
+        help_text="The deposit that a recall asks back; it may belong to the transfer that this one was split from.",
+    )
     institution_reference = models.CharField(max_length=64, blank=True)
     settled_amount = models.BigIntegerField(default=0)
     returned_amount = models.BigIntegerField(default=0)
@@ -55,6 +64,9 @@ class BankInstruction(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["recalls"], name="instruction_recalls", condition=Q(recalls__isnull=False)),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["transfer", "kind", "attempt"], name="instruction_attempt_once"),
             models.UniqueConstraint(
@@ -73,6 +85,10 @@ class BankInstruction(models.Model):
                 condition=~Q(kind="withdrawal") | Q(account__isnull=False), name="withdrawal_has_account"
             ),
             models.CheckConstraint(condition=Q(state__in=InstructionState.values), name="instruction_known_state"),
+            models.CheckConstraint(
+                condition=Q(kind="recall", recalls__isnull=False) | (~Q(kind="recall") & Q(recalls__isnull=True)),
+                name="recall_names_its_deposit",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -28,7 +28,7 @@ from bridge.kernel import bulk, locking
 from bridge.kernel.results import Actor
 from funds import services as funds
 from funds.places import Places
-from transfers import tasks
+from transfers import waking
 from transfers.models import BankInstruction, Transfer, Work
 from transfers.signals import Announcement, transfers_changed
 from transfers.states import Step
@@ -68,7 +68,7 @@ _INSTRUCTION_MUTABLE = [
 ]
 
 REVIEW = "transfer.review"
-AWAKE = (Step.WITHDRAW, Step.DEPOSIT, Step.REFUND)
+AWAKE = (Step.WITHDRAW, Step.DEPOSIT, Step.REFUND, Step.RECALL)
 
 
 class Batch:
@@ -223,7 +223,7 @@ class Batch:
         if moved:
             transaction.on_commit(lambda: cache.invalidate(moved))
         if any(row.step in AWAKE for row in self._work.values()):
-            transaction.on_commit(tasks.wake)
+            transaction.on_commit(waking.wake)
 
     def _save_work(self) -> None:
         bulk.insert(

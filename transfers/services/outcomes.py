@@ -74,7 +74,7 @@ def apply(*, leg: Leg, reports: Sequence[Report], actor: Actor) -> list[Result]:
         if places:
             batch.lock_places_of(places)
         tries = _tries(found)
-        results = []
+        results: list[Result] = []
         for report in reports:
             if report.key not in known:
                 results.append(Refused(None, NotFound(what="instruction")))

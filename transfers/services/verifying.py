@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection
 
@@ -18,7 +18,7 @@ from funds.models import Fund, FundCapacity
 from funds.rules import facts as rule_facts
 from funds.rules.compliance import EscrowFacts, VelocityFacts
 from funds.rules.engine import Decision, Verdict, verify
-from funds.rules.facts import CREATE, DEPOSIT
+from funds.rules.facts import CREATE, DEPOSIT, Stage
 from funds.rules.outcomes import Outcome
 from funds.services import Verified
 
@@ -55,7 +55,7 @@ class Judge:
     """What is on file for one batch: judges each of its transfers by the same time and the same parameters."""
 
     at: datetime
-    stage: str
+    stage: Stage
     criteria: Criteria
     velocity: dict[tuple[uuid.UUID, str], VelocityFacts]
     raised: dict[uuid.UUID, int]
@@ -76,7 +76,7 @@ class Judge:
         escrowed = [fund.id for fund in every if fund.escrow_minimum is not None] if stage == DEPOSIT else []
         return cls(
             at,
-            stage,
+            cast("Stage", str(stage)),
             criteria,
             velocities(owners, at=at) if limited else {},
             raised(escrowed) if escrowed else {},

@@ -196,7 +196,8 @@ _OVERPAID = "The institution sent more than was asked for. Refund it, or ask the
 
 def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
     """W3, also for a withdrawal that was never received: the investor keeps the money, the place is free again."""
-    assert batch.places is not None and order.account_id is not None
+    assert batch.places is not None
+    assert order.account_id is not None
     batch.post(rows.withdrawal_rejected(batch.parties(transfer, order, report.at), amount=order.amount))
     batch.move(holds.undone(order.account_id, order.amount, was_acknowledged=order.acknowledged_at is not None))
     batch.places.release(transfer.id)

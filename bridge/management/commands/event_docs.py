@@ -29,7 +29,7 @@ def index() -> str:
         schema = json.loads(path.read_text())
         data = schema["properties"]["data"]
         fields = [name if name in data["required"] else f"{name}?" for name in data["properties"]]
-        rows.append(f"| [`{path.stem}`]({path.name}) | {schema['description']} | {', '.join(fields) or '–'} |")  # noqa: RUF001 a dash
+        rows.append(f"| [`{path.stem}`]({path.name}) | {schema['description']} | {', '.join(fields) or '–'} |")
     return HEAD + "\n".join(rows) + "\n"
 
 

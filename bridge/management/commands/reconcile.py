@@ -89,7 +89,7 @@ def _table(title: str, breaks: list[Break]) -> Table:
 
 
 def _money(amount: int | None, currency: str) -> str:
-    return "–" if amount is None else display(amount, currency)  # noqa: RUF001 nothing there, not minus
+    return "–" if amount is None else display(amount, currency)
 
 
 def _report(run: ReconciliationRun, new: list[Break], still: list[Break]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         values = _values(Path(options["params"]))
         begins, ends = _day(options["begins"], "--from"), _day(options["ends"], "--to")
-        totals, kept, more = Totals(), [], 0
+        totals, more = Totals(), 0
+        kept: list[Row] = []
         console = Console(stderr=True, quiet=options["json"])
         try:
             count = runs(rule=options["rule"], begins=begins, ends=ends).count()

@@ -143,5 +143,5 @@ def _postings(transfer: Transfer) -> list[Row]:
 
 
 def _signed(entry: Any) -> str:
-    sign = "+" if entry.amount > 0 else "−"  # noqa: RUF001 a true minus
+    sign = "+" if entry.amount > 0 else "−"
     return sign + display(abs(entry.amount), entry.account.currency)

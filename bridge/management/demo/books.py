@@ -39,7 +39,7 @@ def compare(*, ours: Iterable[Ours], theirs: Iterable[Mapping[str, Any]]) -> lis
         if why:
             found.append(Difference(mine.key, _said(mine), _told(row), why))
     for key, row in there.items():
-        found.append(Difference(key, "–", _told(row), "The bank has it, and we do not know its key."))  # noqa: RUF001
+        found.append(Difference(key, "–", _told(row), "The bank has it, and we do not know its key."))
     return found
 
 
@@ -65,5 +65,5 @@ def _said(mine: Ours) -> str:
 
 def _told(row: Mapping[str, Any] | None) -> str:
     if row is None:
-        return "–"  # noqa: RUF001 nothing there, not minus
+        return "–"
     return f"{row['kind']} {row['status']} {row['settled_amount']}/{row['amount']} {row['currency']}"

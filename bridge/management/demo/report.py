@@ -124,7 +124,7 @@ def _proof(run: Run) -> Table:
     breaks = f"{proof.breaks} new breaks" + "".join(f"; {problem}" for problem in proof.problems)
     row("Reconciliation", breaks, not proof.breaks and not proof.problems)
     broken = ", ".join(item["name"] for item in proof.broken)
-    row("check_ledger", broken and f"FAILS: {broken}" or f"all {proof.invariants} invariants hold", not broken)
+    row("check_ledger", (broken and f"FAILS: {broken}") or f"all {proof.invariants} invariants hold", not broken)
     row("Time", f"{run.seconds:.1f} s, of which {run.answered_seconds:.1f} s to answer every request")
     row("Rate", f"{_rate(run):.1f} transfers/s, request to end")
     row("Clock moved by", f"{run.advanced / 86400:.1f} days")

@@ -15,6 +15,7 @@ from transfers.states import ENDED, OPEN, State
 
 LOOK = 0.4  # seconds between two looks, at least
 QUIET = 1.6  # nothing has changed for so many seconds: time to move the clock
+SWEPT = 6.0  # the same after a step of days: the engine's sweep must have come round
 LONGEST_STEP = 3600
 MOVING = {str(s) for s in OPEN} - {str(State.IN_REVIEW), str(State.WAITLISTED), str(State.FROZEN)}
 Transfer = dict[str, Any]
@@ -33,6 +34,7 @@ class Watch:
     advanced: int = 0
     _asked: dict[str, int] = field(default_factory=dict)
     _steps: int = 0
+    _far: bool = False
 
     def until_the_end(self, sent: Sequence[Sent], *, progress: Callable[[list[Transfer]], None]) -> list[Transfer]:
         """All of them as they are when none is open any more, or when the time is over. Raises `ApiSilent`."""
@@ -48,11 +50,11 @@ class Watch:
                 break
             fingerprint = {(row["id"], row["version"]) for row in open_}
             if fingerprint != seen:
-                seen, changed_at, self._steps = fingerprint, time.monotonic(), 0
+                seen, changed_at, self._steps, self._far = fingerprint, time.monotonic(), 0, False
             acted = sum(self._decide(row, ours[row["id"]]) for row in open_)
             if acted:
                 changed_at = time.monotonic()
-            elif time.monotonic() - changed_at > QUIET:
+            elif time.monotonic() - changed_at > (SWEPT if self._far else QUIET):
                 self._move_clock(open_)
                 changed_at = time.monotonic()
             time.sleep(max(LOOK, 3 * (time.monotonic() - began)))
@@ -93,6 +95,7 @@ class Watch:
             seconds = max(wait + 1, min(LONGEST_STEP, (wait + 1) * 2**self._steps))
         else:
             seconds = policy.waitlist + 1
+        self._far = not moving
         self._steps += 1
         self.advanced += seconds
         self.api.post("/simulations/clock/advance", token=self.tokens["service"], body={"seconds": seconds})

@@ -1,0 +1,232 @@
+"""Asking the fund's bank to send a deposit back. A recall posts nothing: only the money that returns does (D4).
+
+While a recall is open its transfer stays `completed`, because that is where its money is, and carries the blocker
+`recall_open` with a row of Work, so that it shows in the queues and somebody keeps asking. What comes back because
+of a recall goes back to the investor, whatever the fund's policy says about failed deposits: people asked for it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+
+from django.db.models import F
+
+from accounts.ledger.queries import at_the_fund
+from bridge.kernel.errors import BridgeError, NotAllowed, WrongState
+from bridge.kernel.gateway import InstructionKind, Outcome, Report
+from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
+from bridge.kernel.transactions import unit_of_work
+from transfers.models import BankInstruction, Transfer
+from transfers.policy import policy
+from transfers.services import deciding, orders, outcomes, splitting
+from transfers.services.batch import Batch
+from transfers.states import LIVE, InstructionState, State, Step
+
+RECALLERS = (Role.CHECKER, Role.COMPLIANCE)
+OPEN, DUE, REJECTED = "recall_open", "recall_due", "recall_rejected"
+RECALL_BLOCKERS = (OPEN, DUE, REJECTED)
+
+
+class AlreadyRecalled(BridgeError):
+    code = "already_recalled"
+    status = 409
+    title = "Already recalled"
+    message = "The fund's bank has been asked for this money already."
+
+
+class NothingAtTheFund(BridgeError):
+    code = "nothing_at_the_fund"
+    status = 409
+    title = "Nothing to recall"
+    message = "The ledger shows none of this transfer's money at the fund, or no deposit that brought it there."
+
+
+def recall_transfers(*, changes: Sequence[Change], actor: Actor) -> list[Result]:
+    """A checker decides that completed deposits are asked back; the engine sends the recalls.
+
+    Refused: `NotFound`, `StaleVersion`, `WrongState` outside `completed`, `NotAllowed`, `AlreadyRecalled`. Locks the
+    transfers.
+    """
+    with unit_of_work() as moment:
+        batch = Batch(actor=actor, at=moment)
+        found = batch.lock_transfers(change.id for change in changes)
+        results: list[Result] = []
+        for change in changes:
+            row = found.get(change.id)
+            error = deciding.refusal(change, row, actor, (State.COMPLETED,), "recalled", False)
+            if error is None and actor.role not in RECALLERS:
+                error = NotAllowed()
+            if error is None and row is not None and row.blocker_code in (OPEN, DUE):
+                error = AlreadyRecalled()
+            if error is not None or row is None:
+                results.append(Refused(change.id, error or WrongState(state="unknown", verb="recalled")))
+                continue
+            ask_back(batch, row, change.reason or "Operations asked for the deposit back.")
+            results.append(Done(row.id, str(row.state), row.version))
+        batch.save()
+    return results
+
+
+def give_up_recalls(*, changes: Sequence[Change], actor: Actor) -> list[Result]:
+    """Accept that the fund's bank refused: the transfer rests in `completed` again. Refused as in
+    `recall_transfers`, and `WrongState` where no recall was refused."""
+    with unit_of_work() as moment:
+        batch = Batch(actor=actor, at=moment)
+        found = batch.lock_transfers(change.id for change in changes)
+        results: list[Result] = []
+        for change in changes:
+            row = found.get(change.id)
+            error = deciding.refusal(change, row, actor, (State.COMPLETED,), "left at the fund", False)
+            if error is None and actor.role not in RECALLERS:
+                error = NotAllowed()
+            if error is not None or row is None or row.blocker_code != REJECTED:
+                results.append(Refused(change.id, error or WrongState(state="not refused", verb="left at the fund")))
+                continue
+            row.unblock()
+            batch.note(row, "transfer.unblocked", code=REJECTED, reason=change.reason)
+            batch.finish(row)
+            results.append(Done(row.id, str(row.state), row.version))
+        batch.save()
+    return results
+
+
+def ask_back(batch: Batch, transfer: Transfer, reason: str) -> None:
+    """Inside somebody's unit of work that has locked the completed transfer: the recall comes next."""
+    message = f"The deposit is to be recalled from the fund's bank. {reason}"[:400]
+    transfer.block(DUE, message, at=batch.at)
+    batch.note(transfer, "transfer.recall_due", reason=reason[:400])
+    batch.schedule(transfer, Step.RECALL, batch.at)
+
+
+def begin_recalls(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Result]:
+    """Commit the recalls as submitted; nothing is posted. `Done.data["sent"]` where one is to be sent.
+
+    Where the ledger shows nothing at the fund, or no deposit of the family is known to have settled, the transfer
+    waits for people. Refused: `WrongState`. Locks the transfers.
+    """
+    with unit_of_work() as moment:
+        batch = Batch(actor=actor, at=moment)
+        found = batch.lock_transfers(transfer_ids)
+        ready = [row for row in found.values() if row.state == State.COMPLETED and row.blocker_code == DUE]
+        there = at_the_fund([row.id for row in ready])
+        deposits = deposits_of(ready)
+        before = orders.attempts(ready, InstructionKind.RECALL)
+        results: list[Result] = []
+        for transfer_id in transfer_ids:
+            row = found.get(transfer_id)
+            if row is None or row not in ready:
+                results.append(Refused(transfer_id, WrongState(state=row.state if row else "unknown", verb="recalled")))
+                continue
+            amount, deposit = there.get(row.id, 0), deposits.get(row.id)
+            if amount <= 0 or deposit is None:
+                _refuse(batch, row, NothingAtTheFund().detail)
+                results.append(Done(row.id, str(row.state), row.version))
+                continue
+            order = orders.instruct(
+                batch,
+                row,
+                InstructionKind.RECALL,
+                attempt=before.get(row.id, 0) + 1,
+                amount=amount,
+                recalls=deposit,
+            )
+            row.block(OPEN, "The fund's bank was asked to send the deposit back. Nothing needs to be done.", at=moment)
+            batch.note(row, "transfer.recalling", instruction=order.id, attempt=order.attempt)
+            batch.schedule(row, Step.ASK_RECALL, policy().after(moment, "answer"))
+            results.append(Done(row.id, str(row.state), row.version, {"sent": True}))
+        batch.save()
+    return results
+
+
+def settle_recalls(*, reports: Sequence[Report], actor: Actor) -> list[Result]:
+    """Take what institutions say about recalls: it changes the recall, not the money. See `outcomes.apply`."""
+    return outcomes.apply(leg=LEG, reports=reports, actor=actor)
+
+
+def deposits_of(transfers: Sequence[Transfer]) -> dict[uuid.UUID, BankInstruction]:
+    """The deposit that brought each transfer's money to the fund: its own newest that settled, else an ancestor's."""
+    found: dict[uuid.UUID, BankInstruction] = {}
+    asked = {row.id: (row.id, row.split_from_id) for row in transfers}
+    while asked:
+        owners = {owner for owner, _ in asked.values()}
+        newest = {
+            order.transfer_id: order
+            for order in BankInstruction.objects.filter(
+                transfer__in=owners,
+                kind=InstructionKind.DEPOSIT,
+                state__in=[InstructionState.SETTLED, InstructionState.RETURNED],
+                settled_amount__gt=F("returned_amount"),
+            ).order_by("attempt")
+        }
+        found |= {wanted: newest[owner] for wanted, (owner, _) in asked.items() if owner in newest}
+        upwards = {wanted: parent for wanted, (owner, parent) in asked.items() if owner not in newest and parent}
+        above = dict(Transfer.objects.filter(pk__in=upwards.values()).values_list("id", "split_from_id"))
+        asked = {wanted: (parent, above[parent]) for wanted, parent in upwards.items()}
+    return found
+
+
+def awaiting(transfer_ids: Iterable[uuid.UUID]) -> list[BankInstruction]:
+    """The recalls of these completed transfers that have brought nothing back yet, with their deposits."""
+    return list(
+        BankInstruction.objects.filter(
+            transfer__in=list(transfer_ids),
+            transfer__state=State.COMPLETED,
+            kind=InstructionKind.RECALL,
+            returned_amount=0,
+            state__in=[*LIVE, InstructionState.SETTLED],
+        )
+        .select_related("recalls")
+        .order_by("id")
+    )
+
+
+def kin_of(reports: Sequence[Report]) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
+    """Whom a returned deposit may concern beside the transfer that made it: its split family, and their recalls."""
+    keys = {report.key for report in reports if report.outcome == Outcome.RETURNED}
+    if not keys:
+        return set(), set()
+    owners = BankInstruction.objects.filter(key__in=keys).values_list("transfer_id", flat=True)
+    family = splitting.family_of(owners)
+    recalls = BankInstruction.objects.filter(transfer__in=family, kind=InstructionKind.RECALL, returned_amount=0)
+    return family, set(recalls.exclude(state=InstructionState.REJECTED).values_list("id", flat=True))
+
+
+def _refuse(batch: Batch, transfer: Transfer, why: str) -> None:
+    """The money stays at the fund until people decide."""
+    message = f"{why} Recall it again, ask the fund, or leave it where it is."[:400]
+    transfer.block(REJECTED, message, at=batch.at)
+    batch.schedule(transfer, Step.BLOCKED, None)
+    batch.note(transfer, "transfer.recall_rejected", code="", reason=why[:300])
+
+
+def _agreed(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
+    """The bank will send it back: the return of the deposit is what moves the transfer, so keep looking for that."""
+    if transfer.state == State.COMPLETED and transfer.blocker_code == OPEN:
+        batch.schedule(transfer, Step.SETTLE_RECALL, policy().after(batch.at, "settle_poll"))
+
+
+def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
+    if transfer.state != State.COMPLETED or transfer.blocker_code != OPEN:
+        return
+    why = f"The fund's bank refused the recall: {report.reason or report.code}."
+    message = f"{why} Recall it again, ask the fund, or leave it where it is."[:400]
+    transfer.block(REJECTED, message, at=batch.at)
+    batch.schedule(transfer, Step.BLOCKED, None)
+    batch.note(transfer, "transfer.recall_rejected", instruction=order.id, code=order.return_code, reason=order.reason)
+
+
+def _returned(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
+    raise outcomes.UnexpectedEvidence(reported="returned", state=order.get_state_display())
+
+
+LEG = outcomes.Leg(
+    kind=InstructionKind.RECALL,
+    ask=Step.ASK_RECALL,
+    settle=Step.SETTLE_RECALL,
+    settled=_agreed,
+    rejected=_rejected,
+    returned=_returned,
+    needs_places=outcomes.never_places,
+    shows_unknown=False,
+)
