@@ -14,7 +14,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 TESTING := DJANGO_SETTINGS_MODULE=bridge.settings.test
 
-.PHONY: help run test lint types fmt check clean reset shell psql requirements migrations docs install install-dev
+.PHONY: help run test test-full lint types fmt check clean reset shell psql requirements migrations docs install install-dev
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ run: install ## Start everything and move a first batch (ONCE=1 stops after it, 
 
 test: install-dev ## Run all tests (ARGS='-k name' are pytest's)
 	@$(PY) -m pytest $(ARGS)
+
+test-full: install-dev ## Run all tests, those that kill processes with larger batches
+	@BRIDGE_TEST_FULL=1 $(PY) -m pytest $(ARGS)
 
 lint: install-dev ## Check style and the directions of imports
 	@$(PY) -m ruff check .

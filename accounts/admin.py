@@ -59,8 +59,7 @@ class InvestorAdmin(VersionedAdmin):
         fields = ("legal_name", "kind", "email", "country", "user")
         return fields if obj is None else ("identifier", *fields, "status", "version", "created")
 
-    def open_row(self, request: HttpRequest, obj: Investor, form: Any, actor: Actor) -> None:
-        data = form.cleaned_data
+    def open_row(self, data: dict[str, Any], actor: Actor) -> Investor:
         new = services.NewInvestor(
             kind=data["kind"],
             legal_name=data["legal_name"],
@@ -69,7 +68,7 @@ class InvestorAdmin(VersionedAdmin):
             user_id=data["user"].pk if data.get("user") else None,
         )
         (opened,) = services.open_investors(rows=[new], actor=actor)
-        obj.pk = opened.pk
+        return opened
 
     @display(description="investor")
     def public(self, row: Investor) -> str:
@@ -133,8 +132,7 @@ class InvestorAccountAdmin(VersionedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
         return () if obj is None else (*self.SHOWN, *self.FACTS)
 
-    def open_row(self, request: HttpRequest, obj: InvestorAccount, form: Any, actor: Actor) -> None:
-        data = form.cleaned_data
+    def open_row(self, data: dict[str, Any], actor: Actor) -> InvestorAccount:
         new = services.NewAccount(
             investor_id=data["investor"].pk,
             institution=data["institution"],
@@ -144,7 +142,7 @@ class InvestorAccountAdmin(VersionedAdmin):
             routing_number=data["routing_number"],
         )
         (opened,) = services.open_accounts(rows=[new], actor=actor)
-        obj.pk, obj.number_last4 = opened.pk, opened.number_last4
+        return opened
 
     @display(description="account", ordering="name")
     def title(self, row: InvestorAccount) -> str:

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from accounts import cache
@@ -16,14 +15,12 @@ from bridge.kernel.errors import NotFound
 
 def newest_observations(account_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, BalanceObservation]:
     """The newest observation of each account that has one."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT o.id FROM unnest(%s::uuid[]) AS a(id) CROSS JOIN LATERAL ("
-            "SELECT id FROM accounts_balanceobservation WHERE account_id = a.id ORDER BY id DESC LIMIT 1) AS o",
-            [list(account_ids)],
-        )
-        numbers = [row[0] for row in cursor.fetchall()]
-    return {found.account_id: found for found in BalanceObservation.objects.filter(pk__in=numbers)}
+    found = BalanceObservation.objects.raw(
+        "SELECT o.* FROM unnest(%s::uuid[]) AS a(id) CROSS JOIN LATERAL ("
+        "SELECT * FROM accounts_balanceobservation WHERE account_id = a.id ORDER BY id DESC LIMIT 1) AS o",
+        [list(account_ids)],
+    )
+    return {row.account_id: row for row in found}
 
 
 def available(account: InvestorAccount, observation: BalanceObservation) -> int:

@@ -18,6 +18,7 @@ _probes = [
 _v1: list[URLPattern | URLResolver] = [
     path("tokens", TokensView.as_view(), name="tokens"),
     path("tokens/current", CurrentTokenView.as_view(), name="token"),
+    path("", include("bridge.approvals.api.urls")),
     path("", include("transfers.api.urls")),
     path("", include("accounts.api.urls")),
     path("", include("funds.api.urls")),

@@ -1,4 +1,7 @@
-"""Funds: what people describe, how full they are, who has a place, and what the rules decided."""
+"""Funds: what people describe, how full they are, who has a place, and what the rules decided.
+
+Longer than most modules: one page class per model, and Django looks for them here.
+"""
 
 from __future__ import annotations
 
@@ -143,10 +146,10 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
         capacity = getattr(row, "capacity", None)
         return (row.name, badge(row.status), seats_bar(capacity), dollars_bar(capacity, row.currency))
 
-    def open_row(self, request: HttpRequest, obj: Fund, form: Any, actor: Actor) -> None:
-        new = services.NewFund(**{name: form.cleaned_data[name] for name in self.NEW})
+    def open_row(self, data: dict[str, Any], actor: Actor) -> Fund:
+        new = services.NewFund(**{name: data[name] for name in self.NEW})
         (opened,) = services.open_funds(rows=[new], actor=actor)
-        obj.pk = opened.pk
+        return opened
 
     @display(description="fund")
     def public(self, row: Fund) -> str:

@@ -80,6 +80,19 @@ class Criteria:
         """Whether compliance has set values for a rule whose facts cost a query."""
         return rule in self.parameters(fund_id)
 
+    def count_in(self, fund: Fund, investor_id: uuid.UUID) -> None:
+        """This batch has given the investor a place: an owner for the transfers behind it, though nothing is saved."""
+        owners = self.owners.get(fund.id, Owners())
+        if fund.regime == Fund.Regime.NONE or investor_id in owners.weights:
+            return
+        profile, paper = self.profiles.get(investor_id), self.subscriptions.get((fund.id, investor_id))
+        weight = _weight(
+            paper.counsel_weight if paper else None,
+            bool(profile and profile.is_fund),
+            profile.look_through_owners if profile else None,
+        )
+        self.owners[fund.id] = Owners(owners.total + weight, {**owners.weights, investor_id: weight})
+
     def facts(self, fund: Fund, account: InvestorAccount) -> dict[str, Any]:
         """The optional parts of `funds.rules.facts.Facts` that are on file for this investor and fund."""
         found: dict[str, Any] = {}
@@ -169,12 +182,15 @@ def _owners(funds: list[Fund]) -> dict[uuid.UUID, Owners]:
         "fund_id", "investor_id", "investor__compliance__is_fund", "investor__compliance__look_through_owners"
     ):
         fund_id, investor_id, is_fund, behind = row
-        counsel = papers.get((fund_id, investor_id))
-        if counsel is not None:
-            weights[fund_id][investor_id] = counsel
-        else:
-            weights[fund_id][investor_id] = behind if is_fund and behind else 1
+        weights[fund_id][investor_id] = _weight(papers.get((fund_id, investor_id)), is_fund, behind)
     return {fund_id: Owners(sum(found.values()), found) for fund_id, found in weights.items()}
+
+
+def _weight(counsel: int | None, is_fund: bool | None, behind: int | None) -> int:
+    """As how many owners one investor counts."""
+    if counsel is not None:
+        return counsel
+    return behind if is_fund and behind else 1
 
 
 def _overrides(transfer_ids: list[uuid.UUID], at: datetime) -> dict[uuid.UUID, dict[str, Override]]:

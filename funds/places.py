@@ -3,6 +3,8 @@
 `Places.lock` takes the rows in the global order; `reserve`, `confirm`, `release` … decide in memory and collect
 deltas; `save` writes them as F-expression updates that the CHECK constraints judge once more. A fund that thousands
 pay into is touched once per batch.
+
+Longer than most modules: what is decided in memory and what is written are two halves of one promise.
 """
 
 from __future__ import annotations

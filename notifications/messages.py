@@ -1,7 +1,8 @@
 """Who is told what about which event: one table, from event type to audiences, title and body. Pure.
 
 Texts are for people: amounts with their currency, names instead of ids, no account number but its last four digits.
-A freeze is told to operations only: telling the investor would warn a person whom the law may forbid us to warn.
+A freeze is told to operations only: telling the investor would warn a person whom the law may forbid us to warn. What
+investors may know of why is decided in `transfers.disclosure`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from bridge.kernel.money import display
 from notifications.models import Notification
+from transfers import disclosure
 from transfers.event_types import EventType as T
 
 INVESTOR = Notification.Audience.INVESTOR
@@ -96,6 +98,14 @@ TEXTS: dict[str, _Text] = {
     T.UNFROZEN: _Text((OPERATIONS,), "Transfer released", f"The money of {_WHAT} is free again. {{next_step}}"),
     T.BLOCKED: _Text((OPERATIONS,), "Transfer needs attention", f"{_WHAT} cannot move by itself.{{reason}}"),
     T.UNBLOCKED: _Text((OPERATIONS,), "Transfer moves again", f"{_WHAT} moves by itself again."),
+    T.SPLIT: _Text(EVERYBODY, "Transfer split", f"{_WHAT} goes on; {{split}} was taken off it.{{reason}}"),
+    T.SPLIT_OFF: _Text(OURS, "Part of a transfer", f"{_WHAT} was taken off another transfer.{{reason}} {{next_step}}"),
+    T.REDUCED: _Text(EVERYBODY, "Transfer reduced", f"{{before}} was reduced: now {_WHAT}.{{reason}}"),
+    T.RECALL_DUE: _Text(EVERYBODY, "Recall decided", f"The fund's bank is asked to send back {_WHAT}.{{reason}}"),
+    T.RECALLING: _Text((FUND, OPERATIONS), "Recall sent", f"The fund's bank was asked to send back {_WHAT}."),
+    T.RECALL_REJECTED: _Text(
+        (FUND, OPERATIONS), "Recall refused", f"The fund's bank will not send back {_WHAT}.{{reason}}"
+    ),
 }
 
 NEXT = {
@@ -115,12 +125,16 @@ def message_for(event_type: str, data: Mapping[str, Any], parties: Parties) -> M
     Raises `KeyError` for a type that notifies nobody (see `notifies`) or whose data lacks the amount.
     """
     text = TEXTS[event_type]
+    if set(text.audiences) != {OPERATIONS}:
+        data = disclosure.event_data(event_type, data)
     currency = data["currency"]
     settled = data.get("settled_amount", data["amount"])
     body = text.body.format(
         amount=display(data["amount"], currency),
         settled=display(settled, currency),
         returned=display(data.get("amount_returned", data["amount"]), currency),
+        split=display(data.get("amount_split", 0), currency),
+        before=display(data.get("amount_before", data["amount"]), currency),
         fee=_fee(data, currency),
         investor=_clip(parties.investor, LONGEST_NAME),
         account=_clip(parties.account, LONGEST_NAME),

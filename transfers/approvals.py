@@ -9,7 +9,7 @@ from typing import Any
 from bridge.approvals.handlers import Handler
 from bridge.approvals.handlers import register as register_handler
 from bridge.approvals.models import Approval
-from bridge.kernel import ids
+from bridge.kernel import idempotency, ids
 from bridge.kernel.errors import BridgeError, NotFound, WrongState
 from bridge.kernel.money import display
 from bridge.kernel.results import Actor, Change, Result, Role
@@ -55,17 +55,24 @@ def _bound(subject_id: uuid.UUID) -> dict[str, Any]:
     return requesting.bound(_transfer(subject_id))
 
 
-def _decide_review(approval: Approval, yes: bool, actor: Actor, reason: str) -> Result:
+def _decide_review(
+    approval: Approval,
+    yes: bool,
+    actor: Actor,
+    reason: str,
+    *,
+    key: idempotency.Key | None = None,
+    render: requesting.Render | None = None,
+) -> Result | idempotency.Answer:
     """A review is decided by the transfer's own services, which run the rules again."""
     change = Change(approval.subject_id, reason=reason)
     if not yes:
-        results = deciding.reject_transfers(changes=[change], actor=actor)
+        results = deciding.reject_transfers(changes=[change], actor=actor, key=key, render=render)
     else:
         transfer = _transfer(approval.subject_id)
         known = facts.gather(account_ids=[transfer.source_account_id], max_age=policy().balance_age_create)
-        results = deciding.approve_transfers(changes=[change], actor=actor, facts=known)
-    assert isinstance(results, list)
-    return results[0]
+        results = deciding.approve_transfers(changes=[change], actor=actor, facts=known, key=key, render=render)
+    return results if isinstance(results, idempotency.Answer) else results[0]
 
 
 def _validate_review(subject_id: uuid.UUID, payload: dict[str, Any]) -> None:
@@ -142,6 +149,7 @@ def register() -> None:
         Handler(
             kind=OVERRIDE,
             subject_type="transfer_rule",
+            id_kind="transfer",
             makers=frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE}),
             checkers=frozenset({Role.COMPLIANCE}),
             look=_bound,
@@ -154,6 +162,7 @@ def register() -> None:
         Handler(
             kind=UNFREEZE,
             subject_type="transfer_freeze",
+            id_kind="transfer",
             makers=frozenset({Role.COMPLIANCE}),
             checkers=frozenset({Role.COMPLIANCE}),
             look=_bound,

@@ -19,6 +19,7 @@ PLACES_OF_MONEY = {
     "frozen": State.FROZEN,
 }
 
+_PAIRS = ", ".join(f"('{kind}', '{state}')" for kind, state in PLACES_OF_MONEY.items())
 _SUMS = """
     SELECT e.transfer_id, a.kind, sum(e.amount) AS amount
     FROM ledger_entry AS e JOIN ledger_ledgeraccount AS a ON a.id = e.account_id
@@ -28,7 +29,7 @@ _SUMS = """
 MONEY_IS_WHERE_THE_STATE_SAYS = f"""
     SELECT t.id AS transfer, t.state, p.kind, coalesce(s.amount, 0) AS amount
     FROM transfers_transfer AS t
-    CROSS JOIN (VALUES {", ".join(f"('{kind}', '{state}')" for kind, state in PLACES_OF_MONEY.items())}) AS p(kind, state)
+    CROSS JOIN (VALUES {_PAIRS}) AS p(kind, state)
     LEFT JOIN ({_SUMS}) AS s ON s.transfer_id = t.id AND s.kind = p.kind
     WHERE coalesce(s.amount, 0) < 0 OR (coalesce(s.amount, 0) > 0) <> (t.state = p.state)
 """
@@ -119,6 +120,8 @@ NOTHING_STRANDED = f"""
                 SELECT 1 FROM transfers_bankinstruction AS i
                 WHERE i.transfer_id = t.id AND i.state IN ({_list(LIVE)})))))
         OR (t.state IN ({_list(ENDED)}) AND t.blocker_code = '' AND w.transfer_id IS NOT NULL)
+        OR (t.state IN ({_list(ENDED)}) AND w.transfer_id IS NULL AND EXISTS (
+            SELECT 1 FROM transfers_bankinstruction AS i WHERE i.transfer_id = t.id AND i.state IN ({_list(LIVE)})))
 """
 
 

@@ -57,6 +57,10 @@ OPEN = tuple(state for state in State if state not in ENDED)
 CANCELLABLE = (S.IN_REVIEW, S.WAITLISTED, S.APPROVED)
 
 
+# Blockers of a completed transfer: the recall is to be sent, is open, was refused.
+RECALL_DUE, RECALL_OPEN, RECALL_REJECTED = "recall_due", "recall_open", "recall_rejected"
+
+
 class InstructionState(models.TextChoices):
     PENDING = "pending", "pending"
     SUBMITTED = "submitted", "submitted"

@@ -6,13 +6,30 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from bridge.approvals.models import Approval
 from bridge.kernel.errors import BridgeError
+from bridge.kernel.idempotency import Answer, Key
 from bridge.kernel.results import Actor, Result, Role
 
 Payload = dict[str, Any]
+Render = Callable[[list[Result]], Answer]
+
+
+class Decide(Protocol):
+    """Carry out a decision in a unit of work of one's own."""
+
+    def __call__(
+        self,
+        approval: Approval,
+        yes: bool,
+        actor: Actor,
+        reason: str,
+        *,
+        key: Key | None = None,
+        render: Render | None = None,
+    ) -> Result | Answer: ...
 
 
 class UnknownKind(BridgeError):
@@ -29,7 +46,9 @@ class Handler:
     `look` gives what the decision rests on, as it is now (JSON), and raises `NotFound` for an unknown subject;
     `validate` raises a `BridgeError` for a payload that could not be carried out; `carry_out` does it, inside the
     transaction of the decision. A kind whose subject has services of its own gives `decide` instead, which then does
-    the whole decision in its own unit of work.
+    the whole decision in its own unit of work: it gets the approval, yes or no, the reason, and the key and the
+    renderer of the request, where there is one, and then returns the answer. `id_kind`: the kind of TypeID that names
+    the subject outside; without it `subject_type`.
     """
 
     kind: str
@@ -40,7 +59,8 @@ class Handler:
     summarize: Callable[[uuid.UUID, Payload], str]
     validate: Callable[[uuid.UUID, Payload], None]
     carry_out: Callable[[Approval, Actor, datetime], None] | None = None
-    decide: Callable[[Approval, bool, Actor, str], Result] | None = None
+    decide: Decide | None = None
+    id_kind: str = ""
 
 
 _handlers: dict[str, Handler] = {}

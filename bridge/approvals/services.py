@@ -12,11 +12,19 @@ from typing import Any
 
 from django.db import connection
 
-from bridge.approvals.handlers import Handler, handler_for
+from bridge.approvals.handlers import Handler, Render, handler_for
 from bridge.approvals.models import Approval
 from bridge.events import services as events
-from bridge.kernel import bulk, ids
-from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion
+from bridge.kernel import bulk, idempotency, ids
+from bridge.kernel.errors import (
+    BridgeError,
+    IdempotencyKeyReused,
+    NotAllowed,
+    NotFound,
+    RequestInFlight,
+    StaleVersion,
+)
+from bridge.kernel.idempotency import Answer, Key
 from bridge.kernel.results import Actor, Change, Done, Refused, Result
 from bridge.kernel.transactions import require_atomic, unit_of_work
 
@@ -42,6 +50,13 @@ class ApprovalClosed(BridgeError):
     status = 409
     title = "Already decided"
     message = "This approval is {state}."
+
+
+class NotWithdrawable(BridgeError):
+    code = "not_withdrawable"
+    status = 409
+    title = "It cannot be taken back here"
+    message = "This decision belongs to its subject: cancel that, and the request for a decision ends with it."
 
 
 class ApprovalVoid(BridgeError):
@@ -71,12 +86,41 @@ class Proposal:
 def propose(*, proposal: Proposal, actor: Actor) -> Approval:
     """Ask for a second person. Raises what the handler's `validate` raises, `NotAllowed`, `AlreadyOpen`, `NotFound`."""
     handler = handler_for(proposal.kind)
+    _only_makers(handler, proposal, actor)
+    with unit_of_work() as moment:
+        return _open_one(handler, proposal, actor, moment)
+
+
+def propose_once(
+    *, proposal: Proposal, actor: Actor, key: Key, render: Render, refusal: BridgeError | None = None
+) -> Answer:
+    """`propose` under a key: the answer is kept with the request, or the kept one returned.
+
+    `refusal`: what speaks against a new request, such as a stale version. Raises it, as `propose`, and `RequestInFlight`, `IdempotencyKeyReused`.
+    """
+    handler = handler_for(proposal.kind)
+    _only_makers(handler, proposal, actor)
+    with unit_of_work() as moment:
+        stored = idempotency.replay(key)
+        if stored is not None:
+            return stored
+        if refusal is not None:
+            raise refusal
+        row = _open_one(handler, proposal, actor, moment)
+        answer = render([Done(row.id, row.state, row.version)])
+        idempotency.keep(key, answer, at=moment)
+        return answer
+
+
+def _only_makers(handler: Handler, proposal: Proposal, actor: Actor) -> None:
     if actor.role not in handler.makers:
         refuse(handler, proposal.subject_id, actor, "propose")
         raise NotAllowed()
-    with unit_of_work() as moment:
-        handler.validate(proposal.subject_id, proposal.payload)
-        (approval,) = open_requests(proposals=[proposal], actor=actor, at=moment)
+
+
+def _open_one(handler: Handler, proposal: Proposal, actor: Actor, at: datetime) -> Approval:
+    handler.validate(proposal.subject_id, proposal.payload)
+    (approval,) = open_requests(proposals=[proposal], actor=actor, at=at)
     return approval
 
 
@@ -122,30 +166,51 @@ def approve(*, changes: Sequence[Change], actor: Actor) -> list[Result]:
     Refused: `NotFound`, `StaleVersion`, `ApprovalClosed`, `NotAllowed`, `MakerIsChecker`, `ApprovalVoid`, and what
     the handler refuses. Every refused attempt is recorded.
     """
-    return [_decide(change, actor, yes=True) for change in changes]
+    return [_result(_decide(change, actor, yes=True)) for change in changes]
 
 
 def reject(*, changes: Sequence[Change], actor: Actor) -> list[Result]:
     """Decide no. Refused as in `approve`."""
-    return [_decide(change, actor, yes=False) for change in changes]
+    return [_result(_decide(change, actor, yes=False)) for change in changes]
 
 
-def withdraw(*, changes: Sequence[Change], actor: Actor) -> list[Result]:
-    """The maker takes the request back."""
+def decide_once(*, change: Change, yes: bool, actor: Actor, key: Key, render: Render) -> Answer:
+    """`approve` or `reject` one under a key: the answer is kept in the decision's own transaction, or the kept one
+    returned. Raises what they refuse, and `RequestInFlight`, `IdempotencyKeyReused`; then nothing is kept."""
+    answer = _decide(change, actor, yes=yes, key=key, render=render)
+    if isinstance(answer, Refused):
+        raise answer.error
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def withdraw(
+    *, changes: Sequence[Change], actor: Actor, key: Key | None = None, render: Render | None = None
+) -> list[Result] | Answer:
+    """The maker takes the request back. Refused: `NotFound`, `StaleVersion`, `ApprovalClosed`, `NotAllowed` for
+    anybody else, `NotWithdrawable` where the subject's own services decide."""
     results: list[Result] = []
     with unit_of_work() as moment:
+        if key is not None and (stored := idempotency.replay(key)) is not None:
+            return stored
         rows = _locked(change.id for change in changes)
         for change in changes:
             row = rows.get(change.id)
             error = _closed(change, row)
             if error is None and row is not None and row.maker != actor.id:
                 error = NotAllowed("Only the one who asked can take it back.")
+            if error is None and row is not None and handler_for(row.kind).decide is not None:
+                error = NotWithdrawable()
             if error is not None or row is None:
                 results.append(Refused(change.id, error or NotFound(what="approval")))
                 continue
             close(rows=[row], state=S.WITHDRAWN, actor=actor, at=moment, reason=change.reason)
             results.append(Done(row.id, row.state, row.version))
-    return results
+        if key is None or render is None:
+            return results
+        answer = render(results)
+        idempotency.keep(key, answer, at=moment)
+        return answer
 
 
 def expire_approvals(*, actor: Actor) -> int:
@@ -200,26 +265,55 @@ def refuse(handler: Handler, subject_id: uuid.UUID, actor: Actor, verb: str, why
         events.append(facts=[fact], actor=actor, at=moment)
 
 
-def _decide(change: Change, actor: Actor, *, yes: bool) -> Result:
+def _decide(
+    change: Change, actor: Actor, *, yes: bool, key: Key | None = None, render: Render | None = None
+) -> Result | Answer:
     found = Approval.objects.filter(pk=change.id).first()
     if found is None:
         return Refused(change.id, NotFound(what="approval"))
     handler = handler_for(found.kind)
-    error = _not_his(found, handler, actor)
-    if error is None and handler.decide is not None and found.state == S.OPEN:
-        return handler.decide(found, yes, actor, change.reason)
     try:
+        error = _not_his(found, handler, actor)
         if error is not None:
             raise error
-        return _carry_out(change, handler, actor, yes=yes)
+        if handler.decide is None or found.state != S.OPEN:
+            return _carry_out(change, handler, actor, yes=yes, key=key, render=render)
+        if change.expected_version not in (None, found.version):
+            raise StaleVersion(expected=change.expected_version, actual=found.version)
+        told = None if render is None else _of(found, render)
+        answer = handler.decide(found, yes, actor, change.reason, key=key, render=told)
+        if isinstance(answer, Refused):
+            raise answer.error
+        return answer
+    except (RequestInFlight, IdempotencyKeyReused) as unused:  # nobody tried to decide anything
+        return Refused(change.id, unused)
     except BridgeError as refused:
         refuse(handler, found.subject_id, actor, "approve" if yes else "reject", refused.code)
         return Refused(change.id, refused)
 
 
-def _carry_out(change: Change, handler: Handler, actor: Actor, *, yes: bool) -> Result:
+def _of(approval: Approval, render: Render) -> Render:
+    """Answer with the approval where the subject's services decided about the subject."""
+
+    def rendered(results: list[Result]) -> Answer:
+        (result,) = results
+        return render([result if isinstance(result, Refused) else Done(approval.id)])
+
+    return rendered
+
+
+def _result(answer: Result | Answer) -> Result:
+    assert not isinstance(answer, Answer)  # without a renderer there is none
+    return answer
+
+
+def _carry_out(
+    change: Change, handler: Handler, actor: Actor, *, yes: bool, key: Key | None, render: Render | None
+) -> Result | Answer:
     voided = False
     with unit_of_work() as moment:
+        if key is not None and (stored := idempotency.replay(key)) is not None:
+            return stored
         row = _locked([change.id])[change.id]
         error = _closed(change, row)
         if error is not None:
@@ -234,9 +328,14 @@ def _carry_out(change: Change, handler: Handler, actor: Actor, *, yes: bool) -> 
             handler.carry_out(row, actor, moment)
         else:
             close(rows=[row], state=S.REJECTED, actor=actor, at=moment, reason=change.reason)
+        result = Done(row.id, row.state, row.version)
+        if key is not None and render is not None and not voided:
+            answer = render([result])
+            idempotency.keep(key, answer, at=moment)
+            return answer
     if voided:
         raise ApprovalVoid()
-    return Done(row.id, row.state, row.version)
+    return result
 
 
 def _not_his(row: Approval, handler: Handler, actor: Actor) -> BridgeError | None:

@@ -148,7 +148,7 @@ class ActingAdmin(ConsoleAdmin):
             return HttpResponseRedirect(self._list_url())
         form = found.bound_form(first, request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
-            return self._carry_out(request, found, actor, items, rows, form.cleaned_data)
+            return self._carry_out(request, found, actor=actor, items=items, rows=rows, data=form.cleaned_data)
         return self.confirm(request, found, items, rows, form)
 
     def confirm(
@@ -191,6 +191,7 @@ class ActingAdmin(ConsoleAdmin):
         self,
         request: HttpRequest,
         verb: Verb,
+        *,
         actor: Actor,
         items: Sequence[tuple[uuid.UUID, int]],
         rows: dict[uuid.UUID, Any],

@@ -117,4 +117,4 @@ class ReadOnlyAdmin(ConsoleAdmin):
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[Any]:
-        return [name for name in self.get_fields(request, obj)]
+        return list(self.get_fields(request, obj))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -12,6 +13,7 @@ from django.http import HttpRequest
 from bridge.console.base import ConsoleAdmin, actor_of
 from bridge.events import services as events
 from bridge.kernel import clock
+from bridge.kernel.errors import BridgeError
 from bridge.kernel.results import Actor
 
 
@@ -19,6 +21,20 @@ class VersionedForm(forms.ModelForm):
     """Carries the version that the person saw. Another one in the database: nothing is changed."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    # What opens a new row: the page sets it on the class that it makes for one request.
+    opener: ClassVar[Callable[[VersionedForm], Any] | None] = None
+    opened: Any = None
+
+    def full_clean(self) -> None:
+        """When everything else is right, a new row is opened by its service, whose refusal is an error of the form."""
+        super().full_clean()
+        opener = type(self).opener
+        if opener is None or not self.is_bound or self.errors or not self.instance._state.adding:
+            return
+        try:
+            self.opened = opener(self)
+        except BridgeError as error:
+            self.add_error(None, f"{error.title}. {error.detail}")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,7 +89,7 @@ class VersionedAdmin(ConsoleAdmin):
         if actor is None:
             raise PermissionDenied
         if not change:
-            self.open_row(request, obj, form, actor)
+            obj.pk = form.opened.pk  # opened with the last step of the form's validation, in this transaction
             return
         changed = [name for name in form.changed_data if name not in ("seen_version", "version")]
         if not changed:
@@ -86,6 +102,13 @@ class VersionedAdmin(ConsoleAdmin):
         )
         events.append(facts=[fact], actor=actor, at=clock.now())
 
-    def open_row(self, request: HttpRequest, obj: Any, form: Any, actor: Actor) -> None:
-        """Add a row through the app's service, and take its key over."""
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        actor = actor_of(request)
+        if obj is None and actor is not None:
+            form.opener = staticmethod(lambda filled: self.open_row(filled.cleaned_data, actor))
+        return form
+
+    def open_row(self, data: dict[str, Any], actor: Actor) -> Model:
+        """Open a row through the app's service. Its `BridgeError` becomes an error of the form."""
         raise PermissionDenied

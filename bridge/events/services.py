@@ -90,6 +90,7 @@ def _heads(facts: Sequence[Fact]) -> dict[tuple[str, uuid.UUID], tuple[int, byte
 
 
 def current_epoch() -> int:
+    """The number that new events carry: 1 until a backup was restored."""
     return Epoch.objects.order_by("-number").values_list("number", flat=True).first() or 1
 
 

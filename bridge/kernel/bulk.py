@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.serializers.json import DjangoJSONEncoder
@@ -25,19 +27,38 @@ def _array_type(field: Any) -> str:
     return kind
 
 
-def _values(field: Field, rows: Sequence[Any]) -> list[Any]:
+def _values(field: Field, rows: Sequence[Any]) -> str:
+    """One column of all rows as the text of a PostgreSQL array.
+
+    Written here because the driver's own array dumper, which must serve every type and nesting, took a fifth of the
+    engine's time.
+    """
     values = [getattr(row, field.attname) for row in rows]
     if isinstance(field, JSONField):
-        return [None if value is None else dumps(value) for value in values]
-    if isinstance(field, ArrayField):
-        return [None if value is None else _literal(value) for value in values]
-    return values
+        return _literal(None if value is None else dumps(value) for value in values)
+    if isinstance(field, ArrayField):  # arrays of several lengths fit in no array of arrays: each goes as a text
+        return _literal(None if value is None else _literal(map(str, value)) for value in values)
+    return _literal(values)
 
 
-def _literal(values: Iterable[object]) -> str:
-    """An array of text as PostgreSQL reads it: arrays of several lengths fit in no array of arrays."""
-    quoted = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+def _literal(values: Iterable[Any]) -> str:
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    if isinstance(value, bytes | memoryview):
+        return f'"\\\\x{bytes(value).hex()}"'
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, int | UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be written in bulk")
 
 
 def dumps(value: Any) -> str:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
+from bridge.kernel import bulk
 from bridge.kernel.errors import (
+    BridgeError,
     IdempotencyKeyMalformed,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
@@ -25,6 +27,13 @@ from bridge.kernel.models import IdempotencyKey
 from bridge.kernel.transactions import require_atomic
 
 MAX_KEY = 255
+_SCOPE = ("principal", "method", "route", "key")
+_LOOK_UP = """
+    SELECT k.n, i.body_hash, i.status, i.answer, i.headers
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS k(principal, method, route, key, n)
+    JOIN kernel_idempotencykey AS i
+        ON i.principal = k.principal AND i.method = k.method AND i.route = k.route AND i.key = k.key
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +75,61 @@ def replay(key: Key) -> Answer | None:
 
     Raises `RequestInFlight` while another transaction holds the key, `IdempotencyKeyReused` for another body.
     """
+    (found,) = replay_each([key])
+    if isinstance(found, BridgeError):
+        raise found
+    return found
+
+
+def replay_each(keys: Sequence[Key]) -> list[Answer | BridgeError | None]:
+    """`replay` for many different keys in two statements, whatever their number.
+
+    Per key: the stored answer, None where it is free and now taken, or the error that `replay` raises.
+    """
     require_atomic()
+    if not keys:
+        return []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key.lock_number])
-        (taken,) = cursor.fetchone()
-    if not taken:
-        raise RequestInFlight
-    found = IdempotencyKey.objects.filter(
-        principal=key.principal, method=key.method, route=key.route, key=key.key
-    ).first()
-    if found is None:
-        return None
-    if bytes(found.body_hash) != key.body_hash:
-        raise IdempotencyKeyReused
-    return Answer(found.status, found.answer, found.headers, replayed=True)
+        cursor.execute(
+            "SELECT n, pg_try_advisory_xact_lock(number) FROM unnest(%s::bigint[]) WITH ORDINALITY AS k(number, n)",
+            [[key.lock_number for key in keys]],
+        )
+        taken = {n - 1 for n, ours in cursor.fetchall() if ours}
+        # Only a statement that begins after the locks were taken sees what their last holders committed.
+        cursor.execute(_LOOK_UP, [[getattr(key, name) for key in keys] for name in _SCOPE])
+        stored = {n - 1: row for n, *row in cursor.fetchall()}
+    return [
+        RequestInFlight() if n not in taken else _stored(key, *stored[n]) if n in stored else None
+        for n, key in enumerate(keys)
+    ]
 
 
 def keep(key: Key, answer: Answer, *, at: datetime) -> None:
     """Store the answer beside the work it answers."""
+    keep_each([(key, answer)], at=at)
+
+
+def keep_each(answered: Sequence[tuple[Key, Answer]], *, at: datetime) -> None:
+    """`keep` for many keys in one statement."""
     require_atomic()
-    IdempotencyKey.objects.create(
-        principal=key.principal,
-        method=key.method,
-        route=key.route,
-        key=key.key,
-        body_hash=key.body_hash,
-        status=answer.status,
-        answer=answer.body,
-        headers=answer.headers,
-        created_at=at,
-    )
+    rows = [
+        IdempotencyKey(
+            principal=key.principal,
+            method=key.method,
+            route=key.route,
+            key=key.key,
+            body_hash=key.body_hash,
+            status=answer.status,
+            answer=answer.body,
+            headers=answer.headers,
+            created_at=at,
+        )
+        for key, answer in answered
+    ]
+    bulk.insert(IdempotencyKey, rows)
 
 
-Renderer = Callable[[Any], Answer]
+def _stored(key: Key, body_hash: bytes, status: int, answer: str, headers: str) -> Answer | BridgeError:
+    if bytes(body_hash) != key.body_hash:
+        return IdempotencyKeyReused()
+    return Answer(status, json.loads(answer), json.loads(headers), replayed=True)

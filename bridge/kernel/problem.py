@@ -73,6 +73,18 @@ def document(
     }
 
 
+def describe(error: BridgeError, *, request: HttpRequest) -> dict[str, Any]:
+    """The document of one of our errors."""
+    return document(
+        request=request,
+        status=error.status,
+        code=error.code,
+        title=error.title,
+        detail=error.detail,
+        errors=error.data.get("errors"),
+    )
+
+
 def respond(
     *,
     request: HttpRequest,

@@ -99,7 +99,7 @@ def _edges() -> list[tuple[State, State, str]]:
     """Every transition of the model in the order of `EDGES`, with the method that makes it."""
     field = Transfer._meta.get_field("state")
     names = {
-        (State(found.source), State(found.target)): found.name
+        (State(str(found.source)), State(str(found.target))): found.name
         for found in field.get_all_transitions(Transfer)  # type: ignore[union-attr]
     }
     return [(source, target, names[source, target]) for source, targets in EDGES.items() for target in targets]

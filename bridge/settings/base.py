@@ -1,4 +1,7 @@
-"""What every place shares. Each value that may differ between machines comes from the environment."""
+"""What every place shares. Each value that may differ between machines comes from the environment.
+
+Longer than most modules: people look for a setting in one file.
+"""
 
 from __future__ import annotations
 
@@ -275,3 +278,4 @@ LOGGING = logging_config(level=BRIDGE_LOG_LEVEL, as_json=False)
 # Bridge's own
 BRIDGE_SANDBOX_MODE = False
 BRIDGE_MAX_BODY_BYTES = env.int("BRIDGE_MAX_BODY_BYTES", 64 * 1024)  # of one API request
+BRIDGE_MAX_BULK_BYTES = env.int("BRIDGE_MAX_BULK_BYTES", 8 * 1024 * 1024)  # of POST /transfers/bulk alone

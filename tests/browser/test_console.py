@@ -39,7 +39,9 @@ def signed_in(browser: Browser, base: str, role: Role, viewport: dict[str, int])
     ensure_groups()
     user = factories.make_login(role)
     page = browser.new_page(viewport=viewport, color_scheme="light")  # type: ignore[arg-type]
-    page.goto(f"{base}/admin/")
+    answer = page.goto(f"{base}/admin/")
+    assert answer is not None
+    assert answer.status == 200, page.content()
     page.fill("input[name=username]", user.username)
     page.fill("input[name=password]", factories.PASSWORD)
     page.click("button[type=submit]")  # covered for ever where the theme's scripts may not run

@@ -193,7 +193,7 @@ class Bank(RuleBasedStateMachine):
 
 
 class TestAvailable(Bank.TestCase):
-    settings = settings(max_examples=250, stateful_step_count=30, deadline=None)
+    settings = settings(max_examples=400, stateful_step_count=30, deadline=None)
 
 
 class TestStories:

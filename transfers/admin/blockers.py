@@ -81,6 +81,19 @@ BLOCKERS: dict[str, Advice] = {
         "More arrived than ordered",
         "Look at the settled amount of the leg. Nothing moves until somebody decides.",
     ),
+    "recall_due": Advice(
+        "Recall to be sent",
+        "It was decided that the fund's bank is asked to send the deposit back. Nothing needs to be done.",
+    ),
+    "recall_open": Advice(
+        "Recall open",
+        "The fund's bank was asked to send the deposit back. It may take days. When the money comes, the investor is "
+        "refunded. Call the bank if it stays silent; pay nothing by hand.",
+    ),
+    "recall_rejected": Advice(
+        "Recall refused",
+        "The money is still at the fund. Agree with the fund on its return and recall it again, or leave it there.",
+    ),
     "frozen": Advice(
         "Frozen by law",
         "Nothing may move. Only compliance, two people together, may release it. Tell nobody outside compliance.",

@@ -1,4 +1,7 @@
-"""One transfer's story, gathered for its page with a bounded number of queries."""
+"""One transfer's story, gathered for its page with a bounded number of queries.
+
+Longer than most modules: one section of the page after the other, each of a few lines.
+"""
 
 from __future__ import annotations
 

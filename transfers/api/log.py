@@ -18,7 +18,7 @@ from bridge.kernel.api.roles import EVERYBODY, sees_everything
 from bridge.kernel.api.schema import documented, page_of
 from bridge.kernel.api.views import BridgeView
 from bridge.kernel.problem import InvalidFields
-from transfers import queries
+from transfers import disclosure, queries
 from transfers.api.rendering import render_events
 from transfers.api.serializers import EventQuery, EventSerializer
 
@@ -53,7 +53,7 @@ class EventsView(BridgeView):
         rows = read_log(after=start, limit=limit + 1, types=wanted.get("type"), of_user=reader)
         shown = rows[:limit]
         onward = link(request, _encode(position_of(shown[-1]))) if len(rows) > limit else None
-        return Response(Page(shown, onward, None).render(lambda page: render_events(page, whole_actor=everything)))
+        return Response(Page(shown, onward, None).render(lambda page: render_events(page, inside=everything)))
 
 
 def read_log(*, after: Position, limit: int, types: Sequence[str] | None, of_user: Any | None) -> list[Event]:
@@ -65,8 +65,8 @@ def read_log(*, after: Position, limit: int, types: Sequence[str] | None, of_use
         conditions.append("type = ANY(%s)")
         values.append(list(types))
     if of_user is not None:
-        conditions.append("subject_type = 'transfer' AND subject_id IN (" + _OWN + ")")
-        values.append(of_user.pk)
+        conditions.append("subject_type = 'transfer' AND type <> ALL(%s) AND subject_id IN (" + _OWN + ")")
+        values += [list(disclosure.HIDDEN_EVENTS), of_user.pk]
     sql = f"SELECT * FROM events_event WHERE {' AND '.join(conditions)} ORDER BY epoch, tx, id LIMIT %s"  # noqa: S608
     return list(Event.objects.raw(sql, [*values, limit]))
 
@@ -84,7 +84,7 @@ def _start(request: Request, wanted: dict[str, Any]) -> Position:
     events = Event.objects.filter(pk=wanted["after"])
     if not sees_everything(request.user):
         own = queries.visible_to(request.user).values("pk")
-        events = events.filter(subject_type="transfer", subject_id__in=own)
+        events = events.filter(subject_type="transfer", subject_id__in=own).exclude(type__in=disclosure.HIDDEN_EVENTS)
     found = events.first()
     if found is None:
         message = "There is no such event, or it is not yours to see."

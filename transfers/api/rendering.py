@@ -12,9 +12,11 @@ from django.db.models import Min
 from bridge.kernel import ids
 from bridge.kernel.api.headers import etag
 from bridge.kernel.api.moments import moment
+from bridge.kernel.api.naming import outside
 from bridge.kernel.idempotency import Answer
-from bridge.kernel.results import Refused, Result
+from bridge.kernel.results import Done, Refused, Result
 from funds.models import Reservation, Verification
+from transfers import disclosure
 from transfers.models import BankInstruction, Transfer, Work
 from transfers.states import State, Step
 
@@ -26,26 +28,30 @@ WAITING = {
 }
 
 
-def render_transfers(transfers: Sequence[Transfer]) -> list[dict[str, Any]]:
+def render_transfers(transfers: Sequence[Transfer], *, inside: bool) -> list[dict[str, Any]]:
+    """`inside`: for the firm's people and systems. Investors are told less of why, see `transfers.disclosure`."""
     legs = _legs(row.id for row in transfers if row.state not in _BEFORE_ANY_LEG)
     every = [row.id for row in transfers]
     places = {row.transfer_id: row for row in Reservation.objects.filter(transfer_id__in=every)}
     newest = Verification.objects.filter(transfer_id__in=every).order_by("transfer_id", "-id").distinct("transfer_id")
-    decisions = dict(newest.values_list("transfer_id", "decisions"))
+    decisions = {
+        transfer_id: _decisions(made, inside=inside)
+        for transfer_id, made in newest.values_list("transfer_id", "decisions")
+    }
     waiting = waiting_for_earlier(transfers)
     return [
         {
             "id": row.public_id,
             "object": "transfer",
-            "state": str(row.state),
+            "state": str(row.state) if inside else disclosure.state(row.state),
             "amount": row.amount,
             "currency": row.currency,
             "source_account": ids.encode("account", row.source_account_id),
             "fund": ids.encode("fund", row.fund_id),
             "reservation": _reservation(places.get(row.id)),
             "legs": legs.get(row.id, []),
-            "decisions": [{name: made[name] for name in _DECISION} for made in decisions.get(row.id, [])],
-            "blocker": WAITING if row.id in waiting else _blocker(row),
+            "decisions": decisions.get(row.id, []),
+            "blocker": WAITING if row.id in waiting else _blocker(row, decisions.get(row.id, []), inside=inside),
             "version": row.version,
             "created_at": moment(row.created_at),
             "expected_at": moment(row.expected_at),
@@ -101,62 +107,66 @@ def _reservation(place: Reservation | None) -> dict[str, Any] | None:
     return {"state": place.state, "expires_at": moment(place.expires_at)} if place else None
 
 
-def _blocker(row: Transfer) -> dict[str, str] | None:
-    return {"code": row.blocker_code, "message": row.blocker_message} if row.blocker_code else None
+def _decisions(made: Sequence[dict[str, Any]], *, inside: bool) -> list[dict[str, Any]]:
+    brief = [{name: decision[name] for name in _DECISION} for decision in made]
+    return brief if inside else disclosure.decisions(brief)
 
 
-def render_one(*, status: int = 200, location: str = "") -> Callable[[list[Result]], Answer]:
+def _blocker(row: Transfer, decisions: Sequence[dict[str, Any]], *, inside: bool) -> dict[str, str] | None:
+    if not row.blocker_code:
+        return None
+    code, message = row.blocker_code, row.blocker_message
+    if not inside:
+        code, message = disclosure.blocker(code, message, decisions)
+    return {"code": code, "message": message}
+
+
+def render_each(*, status: int, location: str, inside: bool) -> Callable[[Sequence[Done]], list[Answer]]:
+    """A renderer for what a service opened: one answer for each, with its address behind `location`."""
+
+    def render(results: Sequence[Done]) -> list[Answer]:
+        found = Transfer.objects.in_bulk([result.id for result in results])
+        bodies = render_transfers([found[result.id] for result in results], inside=inside)
+        return [
+            Answer(status, body, {"ETag": etag(body["version"]), "Location": f"{location}/{body['id']}"})
+            for body in bodies
+        ]
+
+    return render
+
+
+def render_one(*, inside: bool) -> Callable[[list[Result]], Answer]:
     """A renderer for a service's single result. It raises a refusal's error, so that nothing is kept under the key."""
 
     def render(results: list[Result]) -> Answer:
         (result,) = results
         if isinstance(result, Refused):
             raise result.error
-        (body,) = render_transfers([Transfer.objects.get(pk=result.id)])
-        headers = {"ETag": etag(body["version"])}
-        if location:
-            headers["Location"] = f"{location}/{body['id']}"
-        return Answer(status, body, headers)
+        (body,) = render_transfers([Transfer.objects.get(pk=result.id)], inside=inside)
+        return Answer(200, body, {"ETag": etag(body["version"])})
 
     return render
 
 
-_IDS = {
-    "transfer": "transfer",
-    "source_account": "account",
-    "account": "account",
-    "fund": "fund",
-    "investor": "investor",
-    "instruction": "instruction",
-    "break": "break",
-}
-
-
-def render_events(events: Iterable[Any], *, whole_actor: bool) -> list[dict[str, Any]]:
-    """`whole_actor`: people of the firm see who it was, investors see in what role."""
+def render_events(events: Iterable[Any], *, inside: bool) -> list[dict[str, Any]]:
+    """`inside`: the firm sees who it was and why; investors in what role, and what they may know of why."""
     return [
         {
             "id": event.public_id,
             "object": "event",
             "type": event.type,
-            "subject": {"type": event.subject_type, "id": _outside(event.subject_type, str(event.subject_id))},
+            "subject": {"type": event.subject_type, "id": outside(event.subject_type, str(event.subject_id))},
             "seq": event.seq,
-            "state": event.state,
+            "state": event.state if inside else disclosure.state(event.state),
             "version": event.version,
-            "actor": event.actor if whole_actor else {"role": event.actor.get("role", "")},
-            "data": {name: _outside(name, value) for name, value in event.data.items()},
+            "actor": event.actor if inside else {"role": event.actor.get("role", "")},
+            "data": {name: outside(name, value) for name, value in _data(event, inside=inside).items()},
             "at": moment(event.at),
         }
         for event in events
+        if inside or event.type not in disclosure.HIDDEN_EVENTS
     ]
 
 
-def _outside(name: str, value: Any) -> Any:
-    """Our uuids as TypeIDs."""
-    kind = _IDS.get(name)
-    if kind is None or not isinstance(value, str):
-        return value
-    try:
-        return ids.encode(kind, uuid.UUID(value))
-    except ValueError:
-        return value
+def _data(event: Any, *, inside: bool) -> dict[str, Any]:
+    return event.data if inside else disclosure.event_data(event.type, event.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
@@ -16,10 +17,9 @@ from bridge.kernel.api.roles import EVERYBODY, actor_of, sees_everything
 from bridge.kernel.api.schema import ETAG, documented, page_of
 from bridge.kernel.api.views import BridgeView, path_id
 from bridge.kernel.errors import BridgeError
-from bridge.kernel.idempotency import Answer
 from bridge.kernel.results import Actor, Refused, Role
-from transfers import facts, queries, services
-from transfers.api.rendering import render_events, render_one, render_transfers
+from transfers import disclosure, facts, queries, services
+from transfers.api.rendering import render_each, render_events, render_transfers
 from transfers.api.serializers import (
     CheckSerializer,
     EventSerializer,
@@ -28,6 +28,7 @@ from transfers.api.serializers import (
     TransferSerializer,
 )
 from transfers.policy import policy
+from transfers.states import State
 
 MOVERS = (Role.MAKER, Role.SERVICE, Role.INVESTOR)  # in the strongest role that the login has
 REQUEST_EXAMPLE = OpenApiExample(
@@ -66,15 +67,22 @@ def refuse(error: BridgeError) -> BridgeError:
 
 
 def wanted_by(request: Request, actor: Actor) -> services.TransferRequest:
-    """The checked body. An investor's own account only: another's is as unknown as none. Raises
-    `UnknownReference`."""
+    """The checked body. An investor's own account only: another's is as unknown as none.
+
+    Raises `UnknownReference`.
+    """
     body = read_body(TransferRequestSerializer, request)
     account = body["source_account"]
     if actor.role == Role.INVESTOR and not accounts_of(request.user).filter(pk=account).exists():
         message = "There is no such account, or it is not yours to see."
         raise UnknownReference(errors={"source_account": [{"code": "not_found", "message": message}]})
+    return as_request(body)
+
+
+def as_request(body: dict[str, Any]) -> services.TransferRequest:
+    """What the service takes, from what `TransferRequestSerializer` has checked."""
     return services.TransferRequest(
-        source_account_id=account,
+        source_account_id=body["source_account"],
         fund_id=body["fund"],
         amount=body["amount"],
         currency=body["currency"],
@@ -106,14 +114,12 @@ class TransfersView(BridgeView):
         actor = actor_of(request)
         key = idempotency_key(request, request.data)
         wanted = wanted_by(request, actor)
-        render = render_one(status=201, location=request.path)
-        try:
-            answer = services.request_transfers(
-                requests=[wanted], actor=actor, facts=seen_for(wanted), key=key, render=render
-            )
-        except BridgeError as error:
-            raise refuse(error) from error
-        assert isinstance(answer, Answer)
+        render = render_each(status=201, location=request.path, inside=sees_everything(request.user))
+        (answer,) = services.request_transfers_once(
+            requests=[wanted], keys=[key], actor=actor, facts=seen_for(wanted), render=render
+        )
+        if isinstance(answer, Refused):
+            raise refuse(answer.error)
         return reply(answer)
 
     @documented(
@@ -128,9 +134,12 @@ class TransfersView(BridgeView):
         lookups = {"state": "state__in", "created_after": "created_at__gt", "created_before": "created_at__lt"}
         names = ("state", "fund", "source_account", "external_id", "created_after", "created_before")
         filters: dict[str, Any] = {lookups.get(name, name): wanted[name] for name in names if name in wanted}
+        inside = sees_everything(request.user)
+        if not inside and "state" in wanted:
+            filters["state__in"] = [real for real in State.values if disclosure.state(real) in wanted["state"]]
         transfers = queries.visible_to(request.user).filter(**filters)
         page = newest_first(transfers, request, limit=wanted["limit"], cursor=wanted.get("cursor"))
-        return Response(page.render(render_transfers))
+        return Response(page.render(partial(render_transfers, inside=inside)))
 
 
 class TransferView(BridgeView):
@@ -146,7 +155,8 @@ class TransferView(BridgeView):
     )
     def get(self, request: Request, transfer: str) -> Response:
         found = queries.get_for(request.user, path_id("transfer", transfer))
-        return Response(render_transfers([found])[0], headers={"ETag": etag(found.version)})
+        (body,) = render_transfers([found], inside=sees_everything(request.user))
+        return Response(body, headers={"ETag": etag(found.version)})
 
 
 class TransferEventsView(BridgeView):
@@ -162,7 +172,7 @@ class TransferEventsView(BridgeView):
     )
     def get(self, request: Request, transfer: str) -> Response:
         found = queries.get_for(request.user, path_id("transfer", transfer))
-        events = render_events(queries.timeline(found), whole_actor=sees_everything(request.user))
+        events = render_events(queries.timeline(found), inside=sees_everything(request.user))
         return Response({"next": None, "previous": None, "results": events})
 
 
@@ -185,5 +195,7 @@ class TransferCheckView(BridgeView):
         (result,) = services.check_transfers(requests=[wanted], actor=actor, facts=seen_for(wanted))
         if isinstance(result, Refused):
             raise refuse(result.error)
-        names = ("outcome", "state", "decisions")
-        return Response({"object": "transfer_check", **{name: getattr(result, name) for name in names}})
+        made = result.decisions if sees_everything(request.user) else disclosure.decisions(result.decisions)
+        return Response(
+            {"object": "transfer_check", "outcome": result.outcome, "state": result.state, "decisions": made}
+        )

@@ -8,9 +8,13 @@ from rest_framework import serializers
 
 from bridge.kernel.api.fields import AmountField, MetadataField, MomentField, StrictSerializer, TextField, TypeIdField
 from bridge.kernel.api.paging import PageQuery
+from bridge.kernel.api.schema import ProblemSerializer
+from bridge.kernel.idempotency import MAX_KEY
 from bridge.kernel.money import is_currency
 from transfers.models import BankInstruction
 from transfers.states import InstructionState, State
+
+MAX_ROWS = 10_000
 
 
 class CurrencyField(TextField):
@@ -36,7 +40,62 @@ class TransferRequestSerializer(StrictSerializer):
 
 
 class ReasonSerializer(StrictSerializer):
-    reason = TextField(required=False, max_length=300, default="", allow_blank=True, help_text="Kept in the log.")
+    reason = TextField(
+        required=False, max_length=300, default="", allow_blank=True, help_text="Kept in the log; others may read it."
+    )
+
+
+class ReleaseSerializer(ReasonSerializer):
+    why = TextField(
+        required=False, max_length=400, default="", allow_blank=True, help_text="Needed where the transfer is frozen."
+    )
+
+
+class OverrideSerializer(StrictSerializer):
+    rule = TextField(max_length=40, help_text="The rule to set aside for this transfer.")
+    why = TextField(max_length=400)
+    evidence = TextField(required=False, max_length=400, default="", allow_blank=True)
+    days = serializers.IntegerField(required=False, min_value=1, max_value=365, help_text="How long; 30 without it.")
+
+
+class BulkRowSerializer(TransferRequestSerializer):
+    idempotency_key = TextField(
+        max_length=MAX_KEY,
+        trim_whitespace=False,
+        help_text="The same key on `POST /transfers` means the same transfer.",
+    )
+
+
+class RowsField(serializers.Field):
+    """The rows as they came: each is checked, and refused, by itself."""
+
+    default_error_messages = {
+        "not_a_list": "Give a list of transfers.",
+        "too_few": "Give at least one transfer.",
+        "too_many": f"Give at most {MAX_ROWS:,} transfers.",
+    }
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if not isinstance(data, list):
+            self.fail("not_a_list")
+        if not data:
+            self.fail("too_few")
+        if len(data) > MAX_ROWS:
+            self.fail("too_many")
+        return data
+
+    def to_representation(self, value: list[Any]) -> list[Any]:
+        return value
+
+
+class BulkReader(StrictSerializer):
+    transfers = RowsField()
+
+
+class BulkSerializer(serializers.Serializer):
+    """What `BulkReader` reads, for the document."""
+
+    transfers = BulkRowSerializer(many=True, min_length=1, max_length=MAX_ROWS)
 
 
 class TransferQuery(PageQuery):
@@ -106,6 +165,19 @@ class TransferSerializer(serializers.Serializer):
     external_id = serializers.CharField()
     metadata = MetadataField()
     livemode = serializers.BooleanField()
+
+
+class BulkOutcomeSerializer(serializers.Serializer):
+    index = serializers.IntegerField(help_text="Of the row, from 0.")
+    status = serializers.IntegerField(help_text="What `POST /transfers` would have answered.")
+    idempotent_replayed = serializers.BooleanField(help_text="Whether this is the stored answer to the row's key.")
+    transfer = TransferSerializer(required=False, help_text="Where the status is 201.")
+    error = ProblemSerializer(required=False, help_text="Where it is not.")
+
+
+class BulkAnswerSerializer(serializers.Serializer):
+    object = serializers.CharField(default="transfer_bulk")
+    results = BulkOutcomeSerializer(many=True, help_text="One per row, in the order of the rows.")
 
 
 class CheckSerializer(serializers.Serializer):

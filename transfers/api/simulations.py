@@ -106,7 +106,7 @@ class ForceView(BridgeView):
         key = quote(legs[-1].key, safe="")
         call_bank(f"/control/instructions/{key}/{verb}?institution={legs[-1].institution}", wanted)
         waking.wake()
-        return Response(render_transfers([found])[0])
+        return Response(render_transfers([found], inside=True)[0])
 
 
 def _documented(verb: str, summary: str) -> Any:

@@ -14,6 +14,7 @@ from bridge.kernel.transactions import require_no_transaction
 from funds.gateway import registry as fund_side
 from funds.models import Fund
 from transfers.models import BankInstruction
+from transfers.services.orders import AT_THE_FUND
 
 AT_ONCE = 16
 
@@ -35,7 +36,7 @@ def submit(instructions: Sequence[BankInstruction]) -> list[Report]:
             routing_number=routing,
             amount=row.amount,
             currency=row.currency,
-            reference=row.reference,
+            reference=row.recalls.key if row.recalls is not None else row.reference,
         )
         work.append((row.key, _sender(_gateway(row), order)))
     return _all(work)
@@ -71,7 +72,7 @@ def _one(key: str, call: Callable[[], Report]) -> Report:
 
 
 def _gateway(row: BankInstruction) -> InstitutionGateway:
-    side = fund_side if row.kind == InstructionKind.DEPOSIT else investor_side
+    side = fund_side if row.kind in AT_THE_FUND else investor_side
     return side.gateway_for(row.institution)
 
 
@@ -83,8 +84,7 @@ def gateway_at(institution: str) -> InstitutionGateway:
 
 def _account_numbers(instructions: Sequence[BankInstruction]) -> dict[object, tuple[str, str]]:
     """Whom each instruction is about, unsealed for the adapter only."""
-    deposits = {row.transfer_id for row in instructions if row.kind == InstructionKind.DEPOSIT}
-    funds = _funds_of(deposits)
+    funds = _funds_of({row.transfer_id for row in instructions if row.kind in AT_THE_FUND})
     accounts = InvestorAccount.objects.in_bulk({row.account_id for row in instructions if row.account_id})
     found: dict[object, tuple[str, str]] = {}
     for row in instructions:

@@ -43,7 +43,7 @@ def one_round(*, batch: int = BATCH) -> int:
     if late:
         isolated(late, steps.expire)
         moved += len(late)
-    return moved + promote()
+    return moved + promote() + services.continue_closings(actor=ENGINE)
 
 
 def promote() -> int:

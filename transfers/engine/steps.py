@@ -12,6 +12,7 @@ from transfers import facts, services
 from transfers.engine import calls
 from transfers.models import BankInstruction, Transfer
 from transfers.policy import policy
+from transfers.services.recalling import awaiting
 from transfers.states import LIVE, InstructionState, Step
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ SETTLE: dict[InstructionKind, Settle] = {
     InstructionKind.WITHDRAWAL: services.settle_withdrawals,
     InstructionKind.DEPOSIT: services.settle_deposits,
     InstructionKind.REFUND: services.settle_refunds,
+    InstructionKind.RECALL: services.settle_recalls,
 }
 BEHIND_ANOTHER = 1  # seconds until a follower that was claimed too early is looked at again
 NO_BALANCE = 15  # seconds until an institution that gave no balance is asked again
@@ -43,6 +45,19 @@ def deposit(ids: Ids) -> None:
 
 def refund(ids: Ids) -> None:
     _send(InstructionKind.REFUND, services.begin_refunds(transfer_ids=ids, actor=ENGINE))
+
+
+def recall(ids: Ids) -> None:
+    _send(InstructionKind.RECALL, services.begin_recalls(transfer_ids=ids, actor=ENGINE))
+
+
+def chase(ids: Ids) -> None:
+    """A recall was accepted: ask for the money itself, since the callback about the deposit may be lost."""
+    services.postpone_work(transfer_ids=ids, seconds=policy().settle_poll)
+    waiting = awaiting(ids)
+    apply(InstructionKind.RECALL, calls.find([row for row in waiting if row.is_live]))
+    deposits = {row.recalls.id: row.recalls for row in waiting if row.recalls is not None}
+    apply(InstructionKind.DEPOSIT, calls.find(list(deposits.values())))
 
 
 def ask(kind: InstructionKind) -> Callable[[Ids], None]:
@@ -87,7 +102,9 @@ def _send(kind: InstructionKind, results: Sequence[Result]) -> None:
     if not begun:
         return
     orders = list(
-        BankInstruction.objects.filter(transfer__in=begun, kind=kind, state=InstructionState.SUBMITTED).order_by("id")
+        BankInstruction.objects.filter(transfer__in=begun, kind=kind, state=InstructionState.SUBMITTED)
+        .select_related("recalls")
+        .order_by("id")
     )
     apply(kind, calls.submit(orders))
 
@@ -112,6 +129,9 @@ HANDLERS: dict[Step, Callable[[Ids], None]] = {
     Step.SETTLE_WITHDRAWAL: ask(InstructionKind.WITHDRAWAL),
     Step.SETTLE_DEPOSIT: ask(InstructionKind.DEPOSIT),
     Step.SETTLE_REFUND: ask(InstructionKind.REFUND),
+    Step.RECALL: recall,
+    Step.ASK_RECALL: ask(InstructionKind.RECALL),
+    Step.SETTLE_RECALL: chase,
 }
 
 __all__ = ["HANDLERS", "apply", "expire"]

@@ -99,8 +99,8 @@ class Batch:
 
     def lock_transfers(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Transfer]:
         rows = locking.lock(Transfer.objects.select_related("fund"), ids)
-        self.transfers = {row.id: row for row in rows}
-        self._previous = {row.id: row.state for row in rows}
+        self.transfers |= {row.id: row for row in rows}
+        self._previous |= {row.id: row.state for row in rows}
         return self.transfers
 
     def lock_instructions(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, BankInstruction]:

@@ -1,4 +1,7 @@
-"""What people decide about transfers whose money has not moved, and what the clock decides for them."""
+"""What people decide about transfers whose money has not moved, and what the clock decides for them.
+
+Longer than most modules: all these decisions share one course of locks and refusals.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,17 @@ from bridge.kernel.transactions import unit_of_work
 from funds.models import Verification
 from funds.rules.engine import Verdict
 from funds.rules.outcomes import Outcome
+from transfers import disclosure
 from transfers.facts import Facts
 from transfers.models import Transfer, Work
 from transfers.policy import policy
 from transfers.services import requesting, verifying
 from transfers.services.batch import Batch
 from transfers.services.requesting import Render
-from transfers.services.verifying import Subject
+from transfers.services.verifying import Judge, Subject
 from transfers.states import CANCELLABLE, HELD, State, Step
 
+HELD_BY_OPERATIONS = "held_by_operations"
 Decide = Callable[[Batch, Transfer, Change], Result]
 
 
@@ -46,14 +51,14 @@ def cancel_transfers(
     Refused: `NotFound`, `StaleVersion`, `WrongState` from `withdrawing` on. Locks transfers, accounts, capacity,
     allocations. `key` and `render` as in `request_transfers`.
     """
-    return _decided(changes, actor, _cancel, states=CANCELLABLE, verb="cancelled", key=key, render=render)
+    return decided(changes, actor, _cancel, states=CANCELLABLE, verb="cancelled", key=key, render=render)
 
 
 def reject_transfers(
     *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
 ) -> list[Result] | idempotency.Answer:
     """A checker says no. Refused as in `cancel_transfers`, and `MakerIsChecker`."""
-    return _decided(changes, actor, _reject, states=CANCELLABLE, verb="rejected", checker=True, key=key, render=render)
+    return decided(changes, actor, _reject, states=CANCELLABLE, verb="rejected", checker=True, key=key, render=render)
 
 
 def approve_transfers(
@@ -71,8 +76,28 @@ def approve_transfers(
     def approve(batch: Batch, transfer: Transfer, change: Change) -> Result:
         return _approve(batch, transfer, facts)
 
-    return _decided(
+    return decided(
         changes, actor, approve, states=(State.IN_REVIEW,), verb="approved", checker=True, key=key, render=render
+    )
+
+
+def release_transfers(
+    *,
+    changes: Sequence[Change],
+    actor: Actor,
+    facts: Facts,
+    key: idempotency.Key | None = None,
+    render: Render | None = None,
+) -> list[Result] | idempotency.Answer:
+    """Undo what `hold_transfers` did: as `approve_transfers`, and `WrongState` for a review that the rules wanted."""
+
+    def release(batch: Batch, transfer: Transfer, change: Change) -> Result:
+        if transfer.blocker_code != HELD_BY_OPERATIONS:
+            return Refused(transfer.id, WrongState(state="in review for the fund's criteria", verb="released"))
+        return _approve(batch, transfer, facts)
+
+    return decided(
+        changes, actor, release, states=(State.IN_REVIEW,), verb="released", checker=True, key=key, render=render
     )
 
 
@@ -80,7 +105,7 @@ def hold_transfers(
     *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
 ) -> list[Result] | idempotency.Answer:
     """Stop approved transfers for a review before their money moves; hold and place stay."""
-    return _decided(changes, actor, _hold, states=(State.APPROVED,), verb="held", key=key, render=render)
+    return decided(changes, actor, _hold, states=(State.APPROVED,), verb="held", key=key, render=render)
 
 
 def expire_transfers(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Result]:
@@ -121,13 +146,14 @@ def promote_waitlist(*, fund_id: uuid.UUID, facts: Facts, actor: Actor) -> list[
         queue = [row for row in rows.values() if row.state == State.WAITLISTED]
         batch.lock_accounts({row.source_account_id for row in queue})
         batch.lock_places_of(queue)
-        results: list[Result] = [_promote(batch, row, facts) for row in queue]
+        judge = _judge_of(batch, queue)
+        results: list[Result] = [_promote(batch, row, facts, judge) for row in queue]
         batch.save()
     return results
 
 
-def _promote(batch: Batch, transfer: Transfer, facts: Facts) -> Result:
-    verdict = _judge_again(batch, transfer, facts)
+def _promote(batch: Batch, transfer: Transfer, facts: Facts, judge: Judge) -> Result:
+    subject, verdict = _judge_again(batch, transfer, facts, judge)
     assert batch.places is not None
     if verdict.outcome == Outcome.FAIL:
         transfer.reject(at=batch.at)
@@ -137,6 +163,7 @@ def _promote(batch: Batch, transfer: Transfer, facts: Facts) -> Result:
         transfer.fund_id, transfer.investor_id, transfer.amount
     ):
         requesting.take(batch, transfer)
+        judge.decided(subject, placed=True)
         if verdict.outcome == Outcome.HOLD:
             requesting.review(batch, transfer, verdict)
         else:
@@ -144,7 +171,7 @@ def _promote(batch: Batch, transfer: Transfer, facts: Facts) -> Result:
     return Done(transfer.id, str(transfer.state), transfer.version)
 
 
-def _decided(
+def decided(
     changes: Sequence[Change],
     actor: Actor,
     decide: Decide,
@@ -155,7 +182,7 @@ def _decided(
     key: idempotency.Key | None,
     render: Render | None,
 ) -> list[Result] | idempotency.Answer:
-    """The common course: replay, locks, refusals, one decision per item, one save, one answer."""
+    """The common course, also of freezes: replay, locks, refusals, one decision per item, one save, one answer."""
     with unit_of_work() as moment:
         if key is not None:
             stored = idempotency.replay(key)
@@ -186,7 +213,8 @@ def refusal(
     if change.expected_version not in (None, row.version):
         return StaleVersion(expected=change.expected_version, actual=row.version)
     if row.state not in states:
-        return WrongState(state=State(row.state).label, verb=verb)
+        seen = disclosure.state(row.state) if actor.role == Role.INVESTOR else row.state
+        return WrongState(state=State(seen).label, verb=verb)
     if checker and actor.role not in (Role.CHECKER, Role.COMPLIANCE):
         return NotAllowed()
     if checker and row.requested_by == actor.id:
@@ -227,7 +255,7 @@ def _hold(batch: Batch, transfer: Transfer, change: Change) -> Result:
     assert batch.places is not None
     expires_at = policy().after(batch.at, "review")
     reason = change.reason or "Held for a review by operations."
-    transfer.hold(at=batch.at, expires_at=expires_at, code="held_by_operations", reason=reason[:400])
+    transfer.hold(at=batch.at, expires_at=expires_at, code=HELD_BY_OPERATIONS, reason=reason[:400])
     batch.note(transfer, "transfer.held", reasons=[{"rule": "review", "reason": reason}])
     batch.places.postpone(transfer.id, expires_at)
     batch.schedule(transfer, Step.DECIDE, expires_at)
@@ -236,7 +264,7 @@ def _hold(batch: Batch, transfer: Transfer, change: Change) -> Result:
 
 
 def _approve(batch: Batch, transfer: Transfer, facts: Facts) -> Result:
-    verdict = _judge_again(batch, transfer, facts)
+    _, verdict = _judge_again(batch, transfer, facts, _judge_of(batch, [transfer]))
     if verdict.outcome == Outcome.FAIL:
         why = verifying.sentence(verdict, at_least=Outcome.FAIL)
         return Refused(transfer.id, CriteriaNotMet(reasons=why))
@@ -247,7 +275,17 @@ def _approve(batch: Batch, transfer: Transfer, facts: Facts) -> Result:
     return Done(transfer.id, str(transfer.state), transfer.version)
 
 
-def _judge_again(batch: Batch, transfer: Transfer, facts: Facts) -> Verdict:
+def _judge_of(batch: Batch, transfers: Sequence[Transfer]) -> Judge:
+    return verifying.Judge.of(
+        stage=Verification.Stage.CREATE,
+        at=batch.at,
+        funds=[transfer.fund for transfer in transfers],
+        accounts=[batch.accounts[transfer.source_account_id] for transfer in transfers],
+        transfer_ids=[transfer.id for transfer in transfers],
+    )
+
+
+def _judge_again(batch: Batch, transfer: Transfer, facts: Facts, judge: Judge) -> tuple[Subject, Verdict]:
     """The create rules once more, with what this transfer holds already taken out of what it competes with."""
     assert batch.places is not None
     reserved = batch.places.reserved_for(transfer.id)
@@ -262,14 +300,7 @@ def _judge_again(batch: Batch, transfer: Transfer, facts: Facts) -> Verdict:
         own_held=transfer.amount if transfer.state in HELD else 0,
         transfer_id=transfer.id,
     )
-    judge = verifying.Judge.of(
-        stage=Verification.Stage.CREATE,
-        at=batch.at,
-        funds=[transfer.fund],
-        accounts=[subject.account],
-        transfer_ids=[transfer.id],
-    )
     verdict, seen = judge(subject, observation=facts.observations.get(transfer.source_account_id))
     if verdict.outcome != Outcome.WAITLIST:
         batch.verified(verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.CREATE, verdict, seen))
-    return verdict
+    return subject, verdict

@@ -15,7 +15,7 @@ from funds.rules.engine import Verdict
 from funds.rules.outcomes import Outcome as Verdicts
 from transfers.models import BankInstruction, Transfer
 from transfers.policy import policy
-from transfers.services import freezing, orders, outcomes, unwinding, verifying
+from transfers.services import freezing, orders, outcomes, recalling, returning, unwinding, verifying
 from transfers.services.batch import Batch
 from transfers.services.verifying import Subject
 from transfers.states import NextStep, State, Step
@@ -136,9 +136,10 @@ def _settled(batch: Batch, transfer: Transfer, order: BankInstruction, report: R
 def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
     """D3: back in clearing; the fund's policy says what then."""
     batch.post(rows.deposit_rejected(batch.parties(transfer, order, report.at), amount=order.amount))
-    next_step = after_failure(transfer)
+    next_step = returning.after_failure(transfer)
     transfer.reject_deposit(at=batch.at, next_step=next_step)
-    _go_on(batch, transfer, next_step, f"The fund's bank rejected the deposit: {order.reason or order.return_code}.")
+    why = f"The fund's bank rejected the deposit: {order.reason or order.return_code}."
+    returning.go_on(batch, transfer, next_step, why)
     batch.note(
         transfer,
         "transfer.deposit_rejected",
@@ -147,48 +148,6 @@ def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: 
         reason=order.reason,
         next_step=next_step,
     )
-
-
-def _returned(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
-    """D4: the fund's bank gave the whole deposit back; less a fee where it kept one."""
-    back = report.returned_amount - order.returned_amount
-    fee = transfer.amount - order.fee - back
-    if transfer.state != State.COMPLETED or fee < 0 or order.returned_amount:
-        raise outcomes.UnexpectedEvidence(reported="returned", state=order.get_state_display())
-    assert batch.places is not None
-    batch.post(
-        rows.deposit_returned(
-            batch.parties(transfer, order, report.at), amount=order.settled_amount, fee=order.settled_amount - back
-        )
-    )
-    batch.places.unconfirm(transfer.id)
-    batch.places.resize(transfer.id, back)
-    transfer.amount = back
-    next_step = after_failure(transfer)
-    transfer.return_deposit(at=batch.at, next_step=next_step)
-    _go_on(batch, transfer, next_step, f"The fund's bank returned the deposit: {report.reason or report.code}.")
-    batch.note(
-        transfer,
-        "transfer.deposit_returned",
-        instruction=order.id,
-        amount_returned=back,
-        code=report.code,
-        next_step=next_step,
-    )
-
-
-def after_failure(transfer: Transfer) -> NextStep:
-    if transfer.fund.on_deposit_failure == Fund.OnDepositFailure.REFUND:
-        return NextStep.REFUND
-    return NextStep.NONE
-
-
-def _go_on(batch: Batch, transfer: Transfer, next_step: NextStep, why: str) -> None:
-    if next_step == NextStep.REFUND:
-        batch.schedule(transfer, Step.REFUND, batch.at)
-        return
-    transfer.block("deposit_rejected", f"{why} Retry the deposit or refund the investor."[:400], at=batch.at)
-    batch.schedule(transfer, Step.BLOCKED, None)
 
 
 def _needs_places(report: Report, order: BankInstruction) -> bool:
@@ -201,6 +160,7 @@ LEG = outcomes.Leg(
     settle=Step.SETTLE_DEPOSIT,
     settled=_settled,
     rejected=_rejected,
-    returned=_returned,
+    returned=returning.returned,
     needs_places=_needs_places,
+    kin=recalling.kin_of,
 )

@@ -7,37 +7,33 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from accounts.ledger import rows
+from bridge.kernel import idempotency
 from bridge.kernel.errors import NotAllowed, WrongState
 from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
-from bridge.kernel.transactions import require_atomic, unit_of_work
+from bridge.kernel.transactions import require_atomic
 from transfers.models import Transfer
 from transfers.services import deciding
 from transfers.services.batch import Batch
+from transfers.services.requesting import Render
 from transfers.states import NextStep, State, Step
 
 
-def freeze_transfers(*, changes: Sequence[Change], actor: Actor) -> list[Result]:
+def freeze_transfers(
+    *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
+) -> list[Result] | idempotency.Answer:
     """Compliance blocks money in clearing at once; the place in the fund is given back, Z1 posted.
 
-    Refused: `NotFound`, `StaleVersion`, `WrongState` outside `withdrawn`, `NotAllowed` for another role.
+    Refused: `NotFound`, `StaleVersion`, `WrongState` outside `withdrawn`, `NotAllowed` for another role. `key` and
+    `render` as in `cancel_transfers`.
     """
-    with unit_of_work() as moment:
-        batch = Batch(actor=actor, at=moment)
-        found = batch.lock_transfers(change.id for change in changes)
-        batch.lock_places_of([row for row in found.values() if row.state == State.WITHDRAWN])
-        results: list[Result] = []
-        for change in changes:
-            row = found.get(change.id)
-            error = deciding.refusal(change, row, actor, (State.WITHDRAWN,), "frozen", False)
-            if error is None and actor.role != Role.COMPLIANCE:
-                error = NotAllowed()
-            if error is not None or row is None:
-                results.append(Refused(change.id, error or WrongState(state="unknown", verb="frozen")))
-                continue
-            freeze(batch, row, change.reason or "Blocked by compliance.")
-            results.append(Done(row.id, str(row.state), row.version))
-        batch.save()
-    return results
+
+    def block(batch: Batch, transfer: Transfer, change: Change) -> Result:
+        if actor.role != Role.COMPLIANCE:
+            return Refused(transfer.id, NotAllowed())
+        freeze(batch, transfer, change.reason or "Blocked by compliance.")
+        return Done(transfer.id, str(transfer.state), transfer.version)
+
+    return deciding.decided(changes, actor, block, states=(State.WITHDRAWN,), verb="frozen", key=key, render=render)
 
 
 def freeze(batch: Batch, transfer: Transfer, reason: str) -> None:

@@ -22,6 +22,7 @@ from transfers.services.batch import Batch
 from transfers.states import UNANSWERED, InstructionState, Step
 
 Handler = Callable[[Batch, Transfer, BankInstruction, Report], None]
+Kin = tuple[set[uuid.UUID], set[uuid.UUID]]  # other transfers, and instructions of theirs, that reports may concern
 I = InstructionState  # noqa: E741
 
 
@@ -45,6 +46,8 @@ class Leg:
     rejected: Handler
     returned: Handler
     needs_places: Callable[[Report, BankInstruction], bool]
+    kin: Callable[[Sequence[Report]], Kin] = lambda reports: (set(), set())
+    shows_unknown: bool = True
 
 
 def apply(*, leg: Leg, reports: Sequence[Report], actor: Actor) -> list[Result]:
@@ -61,8 +64,9 @@ def apply(*, leg: Leg, reports: Sequence[Report], actor: Actor) -> list[Result]:
                 key__in={report.key for report in reports}, kind=leg.kind.value
             ).values_list("key", "id", "transfer_id")
         }
-        transfers = batch.lock_transfers(transfer_id for _, transfer_id in known.values())
-        instructions = batch.lock_instructions(number for number, _ in known.values())
+        kin, theirs = leg.kin(reports)
+        transfers = batch.lock_transfers({transfer_id for _, transfer_id in known.values()} | kin)
+        instructions = batch.lock_instructions({number for number, _ in known.values()} | theirs)
         found = [
             (report, instructions[known[report.key][0]], transfers[known[report.key][1]])
             for report in reports
@@ -71,6 +75,7 @@ def apply(*, leg: Leg, reports: Sequence[Report], actor: Actor) -> list[Result]:
         if leg.kind != InstructionKind.DEPOSIT:
             batch.lock_accounts({transfer.source_account_id for _, _, transfer in found})
         places = [transfer for report, order, transfer in found if leg.needs_places(report, order)]
+        places += [transfers[transfer_id] for transfer_id in kin]
         if places:
             batch.lock_places_of(places)
         tries = _tries(found)
@@ -127,7 +132,8 @@ def _doubt(batch: Batch, leg: Leg, order: BankInstruction, transfer: Transfer, t
             order.state = I.UNKNOWN
             batch.answered(order)
         batch.schedule(transfer, leg.ask, policy().next_ask(batch.at, tries), tries=tries + 1)
-        show_unknown(batch, transfer, order)
+        if leg.shows_unknown:
+            show_unknown(batch, transfer, order)
     elif order.state == I.ACKNOWLEDGED:
         batch.schedule(transfer, leg.settle, policy().after(batch.at, "settle_poll"))
 

@@ -21,11 +21,20 @@ from transfers.models import BankInstruction, Transfer
 from transfers.policy import policy
 from transfers.services import deciding, orders, outcomes, splitting
 from transfers.services.batch import Batch
-from transfers.states import LIVE, InstructionState, State, Step
+from transfers.states import (
+    LIVE,
+    RECALL_DUE,
+    RECALL_OPEN,
+    RECALL_REJECTED,
+    InstructionState,
+    State,
+    Step,
+)
 
 RECALLERS = (Role.CHECKER, Role.COMPLIANCE)
-OPEN, DUE, REJECTED = "recall_open", "recall_due", "recall_rejected"
-RECALL_BLOCKERS = (OPEN, DUE, REJECTED)
+
+
+_OPEN = "The fund's bank was asked to send the deposit back. It may take days; Bridge keeps asking."
 
 
 class AlreadyRecalled(BridgeError):
@@ -57,7 +66,7 @@ def recall_transfers(*, changes: Sequence[Change], actor: Actor) -> list[Result]
             error = deciding.refusal(change, row, actor, (State.COMPLETED,), "recalled", False)
             if error is None and actor.role not in RECALLERS:
                 error = NotAllowed()
-            if error is None and row is not None and row.blocker_code in (OPEN, DUE):
+            if error is None and row is not None and row.blocker_code in (RECALL_OPEN, RECALL_DUE):
                 error = AlreadyRecalled()
             if error is not None or row is None:
                 results.append(Refused(change.id, error or WrongState(state="unknown", verb="recalled")))
@@ -80,11 +89,11 @@ def give_up_recalls(*, changes: Sequence[Change], actor: Actor) -> list[Result]:
             error = deciding.refusal(change, row, actor, (State.COMPLETED,), "left at the fund", False)
             if error is None and actor.role not in RECALLERS:
                 error = NotAllowed()
-            if error is not None or row is None or row.blocker_code != REJECTED:
+            if error is not None or row is None or row.blocker_code != RECALL_REJECTED:
                 results.append(Refused(change.id, error or WrongState(state="not refused", verb="left at the fund")))
                 continue
             row.unblock()
-            batch.note(row, "transfer.unblocked", code=REJECTED, reason=change.reason)
+            batch.note(row, "transfer.unblocked", code=RECALL_REJECTED, reason=change.reason)
             batch.finish(row)
             results.append(Done(row.id, str(row.state), row.version))
         batch.save()
@@ -94,7 +103,7 @@ def give_up_recalls(*, changes: Sequence[Change], actor: Actor) -> list[Result]:
 def ask_back(batch: Batch, transfer: Transfer, reason: str) -> None:
     """Inside somebody's unit of work that has locked the completed transfer: the recall comes next."""
     message = f"The deposit is to be recalled from the fund's bank. {reason}"[:400]
-    transfer.block(DUE, message, at=batch.at)
+    transfer.block(RECALL_DUE, message, at=batch.at)
     batch.note(transfer, "transfer.recall_due", reason=reason[:400])
     batch.schedule(transfer, Step.RECALL, batch.at)
 
@@ -108,7 +117,7 @@ def begin_recalls(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Re
     with unit_of_work() as moment:
         batch = Batch(actor=actor, at=moment)
         found = batch.lock_transfers(transfer_ids)
-        ready = [row for row in found.values() if row.state == State.COMPLETED and row.blocker_code == DUE]
+        ready = [row for row in found.values() if row.state == State.COMPLETED and row.blocker_code == RECALL_DUE]
         there = at_the_fund([row.id for row in ready])
         deposits = deposits_of(ready)
         before = orders.attempts(ready, InstructionKind.RECALL)
@@ -131,7 +140,7 @@ def begin_recalls(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Re
                 amount=amount,
                 recalls=deposit,
             )
-            row.block(OPEN, "The fund's bank was asked to send the deposit back. Nothing needs to be done.", at=moment)
+            row.block(RECALL_OPEN, _OPEN, at=moment)
             batch.note(row, "transfer.recalling", instruction=order.id, attempt=order.attempt)
             batch.schedule(row, Step.ASK_RECALL, policy().after(moment, "answer"))
             results.append(Done(row.id, str(row.state), row.version, {"sent": True}))
@@ -195,23 +204,23 @@ def kin_of(reports: Sequence[Report]) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
 def _refuse(batch: Batch, transfer: Transfer, why: str) -> None:
     """The money stays at the fund until people decide."""
     message = f"{why} Recall it again, ask the fund, or leave it where it is."[:400]
-    transfer.block(REJECTED, message, at=batch.at)
+    transfer.block(RECALL_REJECTED, message, at=batch.at)
     batch.schedule(transfer, Step.BLOCKED, None)
     batch.note(transfer, "transfer.recall_rejected", code="", reason=why[:300])
 
 
 def _agreed(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
     """The bank will send it back: the return of the deposit is what moves the transfer, so keep looking for that."""
-    if transfer.state == State.COMPLETED and transfer.blocker_code == OPEN:
+    if transfer.state == State.COMPLETED and transfer.blocker_code == RECALL_OPEN:
         batch.schedule(transfer, Step.SETTLE_RECALL, policy().after(batch.at, "settle_poll"))
 
 
 def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
-    if transfer.state != State.COMPLETED or transfer.blocker_code != OPEN:
+    if transfer.state != State.COMPLETED or transfer.blocker_code != RECALL_OPEN:
         return
     why = f"The fund's bank refused the recall: {report.reason or report.code}."
     message = f"{why} Recall it again, ask the fund, or leave it where it is."[:400]
-    transfer.block(REJECTED, message, at=batch.at)
+    transfer.block(RECALL_REJECTED, message, at=batch.at)
     batch.schedule(transfer, Step.BLOCKED, None)
     batch.note(transfer, "transfer.recall_rejected", instruction=order.id, code=order.return_code, reason=order.reason)
 

@@ -1,10 +1,14 @@
-"""Asking for transfers: rules, hold, place, order, event, in one transaction."""
+"""Asking for transfers: rules, hold, place, order, event, in one transaction.
+
+Longer than most modules: a request in earnest and a dry run must take the same course.
+"""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from accounts import holds
@@ -25,9 +29,10 @@ from transfers.policy import policy
 from transfers.services import verifying
 from transfers.services.batch import REVIEW, Batch
 from transfers.services.verifying import Subject
-from transfers.states import State, Step
+from transfers.states import HELD, State, Step
 
 Render = Callable[[list[Result]], idempotency.Answer]
+RenderEach = Callable[[Sequence[Done]], list[idempotency.Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,35 +78,51 @@ _STATE = {
 }
 
 
-def request_transfers(
-    *,
-    requests: Sequence[TransferRequest],
-    actor: Actor,
-    facts: Facts,
-    key: idempotency.Key | None = None,
-    render: Render | None = None,
-) -> list[Result] | idempotency.Answer:
+def request_transfers(*, requests: Sequence[TransferRequest], actor: Actor, facts: Facts) -> list[Result]:
     """Verify each request and open its transfer in the state that the rules chose.
 
     Approved and reviewed ones take the hold and the place in the same commit. Results are in the order of the
-    requests; an unknown account or fund is refused by itself. With `key` and `render` the answer is kept under the
-    key, or the kept one returned; raises `RequestInFlight` and `IdempotencyKeyReused`.
+    requests; an unknown account or fund is refused by itself.
 
     Locks the accounts, then the funds' capacities, then the allocations.
     """
     with unit_of_work() as moment:
-        if key is not None:
-            stored = idempotency.replay(key)
-            if stored is not None:
-                return stored
-        batch = Batch(actor=actor, at=moment)
-        results = _Intake(batch, requests, facts).run()
-        batch.save()
-        if key is None or render is None:
-            return results
-        answer = render(results)
-        idempotency.keep(key, answer, at=moment)
-        return answer
+        return _open(requests, actor, facts, moment)
+
+
+def request_transfers_once(
+    *,
+    requests: Sequence[TransferRequest],
+    keys: Sequence[idempotency.Key],
+    actor: Actor,
+    facts: Facts,
+    render: RenderEach,
+) -> list[idempotency.Answer | Refused]:
+    """`request_transfers`, each request under a key of its own, all of them different.
+
+    Per request: the answer that `render` gave and that is now kept under its key, the one kept earlier (`replayed`),
+    or the refusal, after which the key is free: also `RequestInFlight` and `IdempotencyKeyReused`.
+    """
+    with unit_of_work() as moment:
+        known = idempotency.replay_each(keys)
+        fresh = [number for number, found in enumerate(known) if found is None]
+        results = dict(zip(fresh, _open([requests[number] for number in fresh], actor, facts, moment), strict=True))
+        opened = {number: result for number, result in results.items() if isinstance(result, Done)}
+        answers = dict(zip(opened, render(list(opened.values())), strict=True)) if opened else {}
+        idempotency.keep_each([(keys[number], answer) for number, answer in answers.items()], at=moment)
+    refused = {number: result for number, result in results.items() if isinstance(result, Refused)}
+    refused |= {number: Refused(None, found) for number, found in enumerate(known) if isinstance(found, BridgeError)}
+    kept = {number: found for number, found in enumerate(known) if isinstance(found, idempotency.Answer)}
+    return [refused.get(number) or kept.get(number) or answers[number] for number in range(len(requests))]
+
+
+def _open(requests: Sequence[TransferRequest], actor: Actor, facts: Facts, moment: datetime) -> list[Result]:
+    if not requests:
+        return []
+    batch = Batch(actor=actor, at=moment)
+    results = _Intake(batch, requests, facts).run()
+    batch.save()
+    return results
 
 
 def check_transfers(*, requests: Sequence[TransferRequest], actor: Actor, facts: Facts) -> list[CheckResult | Refused]:
@@ -148,7 +169,7 @@ class _Intake:
             if refused is not None:
                 results.append(refused)
                 continue
-            verdict, _ = self._judge(number, request)
+            verdict, _ = self._judge(self._subject(number, request))
             state = _STATE[verdict.outcome]
             results.append(
                 CheckResult(verdict.outcome.value, str(state), verifying.decisions_as_json(verdict.decisions))
@@ -169,11 +190,11 @@ class _Intake:
             )
         return None
 
-    def _judge(self, number: int, request: TransferRequest) -> tuple[Verdict, Any]:
+    def _subject(self, number: int, request: TransferRequest) -> Subject:
         account, fund = self.accounts[request.source_account_id], self.funds[request.fund_id]
         before, earlier = self.duplicates.get(number, (0, ""))
         within, last = self.seen.get((account.id, fund.id, request.amount), (0, ""))
-        subject = Subject(
+        return Subject(
             account=account,
             fund=fund,
             capacity=self.places.capacity(fund.id),
@@ -183,13 +204,16 @@ class _Intake:
             own_held=-self.held.get(account.id, 0),
             duplicates=(before + within, last or earlier),
         )
-        return self.judge(subject, observation=self.facts.observations.get(account.id))
+
+    def _judge(self, subject: Subject) -> tuple[Verdict, Any]:
+        return self.judge(subject, observation=self.facts.observations.get(subject.account.id))
 
     def _one(self, number: int, request: TransferRequest) -> Result:
         refused = self._refusal(request)
         if refused is not None:
             return refused
-        verdict, seen = self._judge(number, request)
+        subject = self._subject(number, request)
+        verdict, seen = self._judge(subject)
         transfer = self._new(request)
         batch = self.batch
         batch.bear(transfer)
@@ -200,6 +224,7 @@ class _Intake:
             account, fund = transfer.source_account_id, transfer.fund_id
             count, _ = self.seen.get((account, fund, transfer.amount), (0, ""))
             self.seen[account, fund, transfer.amount] = (count + 1, transfer.public_id)
+            self.judge.decided(subject, placed=transfer.state in HELD)
         return Done(transfer.id, str(transfer.state), transfer.version)
 
     def _new(self, request: TransferRequest) -> Transfer:

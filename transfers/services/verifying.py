@@ -29,7 +29,7 @@ _DUPLICATES = """
     FROM unnest(%s::int[], %s::uuid[], %s::uuid[], %s::bigint[]) AS u(n, account_id, fund_id, amount)
     JOIN transfers_transfer AS t ON t.source_account_id = u.account_id AND t.fund_id = u.fund_id
         AND t.amount = u.amount AND t.created_at > %s
-        AND t.state NOT IN ('rejected', 'cancelled', 'expired', 'failed')
+        AND t.state NOT IN ('rejected', 'cancelled', 'expired', 'failed') AND t.split_from_id IS NULL
     GROUP BY u.n
 """
 
@@ -78,12 +78,27 @@ class Judge:
             at,
             cast("Stage", str(stage)),
             criteria,
-            velocities(owners, at=at) if limited else {},
+            velocities(owners, at=at, besides=transfer_ids) if limited else {},
             raised(escrowed) if escrowed else {},
         )
 
     def __call__(self, subject: Subject, *, observation: BalanceObservation | None) -> tuple[Verdict, rule_facts.Facts]:
         return _judge(subject, self, observation)
+
+    def decided(self, subject: Subject, *, placed: bool) -> None:
+        """This batch lets the subject stand, with a place in the fund or without: so it counts for those behind it."""
+        if placed:
+            self.criteria.count_in(subject.fund, subject.account.investor_id)
+        key = (subject.account.investor_id, subject.currency)
+        seen = self.velocity.get(key, VelocityFacts())
+        self.velocity[key] = VelocityFacts(
+            count_day=seen.count_day + 1,
+            sum_day=seen.sum_day + subject.amount,
+            count_week=seen.count_week + 1,
+            sum_week=seen.sum_week + subject.amount,
+            count_month=seen.count_month + 1,
+            sum_month=seen.sum_month + subject.amount,
+        )
 
     def facts(self, subject: Subject) -> dict[str, Any]:
         fund, account = subject.fund, subject.account
@@ -166,19 +181,22 @@ _VELOCITY = """
         count(*) FILTER (WHERE created_at > %(week)s), sum(amount) FILTER (WHERE created_at > %(week)s),
         count(*), sum(amount)
     FROM transfers_transfer
-    WHERE investor_id = ANY(%(investors)s::uuid[]) AND created_at > %(month)s
-        AND state NOT IN ('rejected', 'cancelled', 'expired', 'failed')
+    WHERE investor_id = ANY(%(investors)s::uuid[]) AND created_at > %(month)s AND id <> ALL(%(besides)s::uuid[])
+        AND state NOT IN ('rejected', 'cancelled', 'expired', 'failed') AND split_from_id IS NULL
     GROUP BY investor_id, currency
 """
 
 
-def velocities(investor_ids: Iterable[uuid.UUID], *, at: datetime) -> dict[tuple[uuid.UUID, str], VelocityFacts]:
-    """How often and how much each investor asked for in the last day, week and thirty days."""
+def velocities(
+    investor_ids: Iterable[uuid.UUID], *, at: datetime, besides: Iterable[uuid.UUID] = ()
+) -> dict[tuple[uuid.UUID, str], VelocityFacts]:
+    """How often and how much each investor asked for in the last day, week and thirty days; `besides` do not count."""
     with connection.cursor() as cursor:
         cursor.execute(
             _VELOCITY,
             {
                 "investors": list(investor_ids),
+                "besides": list(besides),
                 "day": at - timedelta(days=1),
                 "week": at - timedelta(days=7),
                 "month": at - timedelta(days=30),

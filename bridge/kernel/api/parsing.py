@@ -26,10 +26,14 @@ class StrictJSONParser(BaseParser):
 
     media_type = "application/json"
 
+    def most(self) -> int:
+        """How many bytes a body may have."""
+        return getattr(settings, "BRIDGE_MAX_BODY_BYTES", MAX_BODY)
+
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        return loads(read_capped(stream, most=getattr(settings, "BRIDGE_MAX_BODY_BYTES", MAX_BODY)))
+        return loads(read_capped(stream, most=self.most()))
 
 
 def read_capped(stream: IO[bytes], *, most: int) -> bytes:

@@ -1,1 +1,1 @@
-"""A firm that looks real, and a batch of transfers of every kind: `demo_data`, `demo` and `demo_token`. Sandbox only."""
+"""A firm that looks real, and batches of transfers of every kind: `demo_data`, `demo`, `demo_token`. Sandbox only."""

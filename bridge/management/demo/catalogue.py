@@ -94,7 +94,7 @@ def funds(now: datetime) -> list[NewFund]:
             "real_estate",
             "A club of few investors that owns logistics parks along the I-81 corridor. Almost all places are gone.",
             minimum=50_000_00,
-            seat_limit=8,
+            seat_limit=6,
             hard_cap=60 * M,
         ),
         fund(

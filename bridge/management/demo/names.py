@@ -9,7 +9,7 @@ SEED = 20_261_123
 _PEOPLE = {
     "US": (
         "James Maria Robert Linda Michael Patricia David Jennifer Carlos Angela Kevin Denise Andre Naomi Grace Walter",
-        "Hale Okafor Bennett Castillo Whitfield Nguyen Sorensen Delgado Pruitt Abernathy Chaudhry Lindqvist Marlowe Tran",
+        "Hale Okafor Bennett Castillo Whitfield Nguyen Sorensen Delgado Pruitt Abernathy Chaudhry Lindqvist Marlowe",
     ),
     "GB": (
         "Oliver Amelia Harriet George Imogen Rupert Fiona Alistair",

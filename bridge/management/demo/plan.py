@@ -117,6 +117,9 @@ class _Planner:
         half = len(usd) // 2
         self.lonely, self.shared = usd[:half], usd[half:]  # for one faulty request each · for all others
         self.large = [pair for pair in self.shared if pair[1].balance >= 20 * funds.M]
+        institutions = {investor for investor, _ in self.large}
+        self.modest = [pair for pair in self.shared if pair[0] not in institutions]
+        self.solid = [pair for pair in self.shared if pair[1].balance >= 2 * funds.M]
         self.drawn: dict[str, int] = {}
         self.plan = Plan()
 
@@ -165,6 +168,10 @@ class _Planner:
             return self._draw("euro", self.euro)
         if fund == funds.HIGH_MINIMUM and kind == "good":
             return self._draw("large", self.large)
+        if kind == "below_minimum":  # nobody who is in that fund already and may add little
+            return self._draw("modest", self.modest)
+        if kind == "small_cap":
+            return self._draw("solid", self.solid)
         return self._draw("shared", self.shared)
 
     def _draw(self, name: str, deck: list[tuple[int, DemoAccount]]) -> tuple[int, DemoAccount]:

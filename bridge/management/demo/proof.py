@@ -101,7 +101,7 @@ def _ours(row: BankInstruction) -> Ours:
 def _reconcile(proof: Proof, batch: Sequence[uuid.UUID]) -> None:
     """Every day on which something of the batch settled, and today."""
     settled = BankInstruction.objects.filter(transfer__in=batch, settled_at__isnull=False)
-    days = {at.date() for at in settled.values_list("settled_at", flat=True)} | {clock.now().date()}
+    days = {at.date() for at in settled.values_list("settled_at", flat=True) if at} | {clock.now().date()}
     for day in sorted(days):
         run = reconcile(date=day, actor=ACTOR)
         proof.breaks += run.new_breaks

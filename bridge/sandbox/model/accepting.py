@@ -141,8 +141,9 @@ def _recalled(books: Books, institution: str, terms: Terms) -> Instruction | Non
     deposit = books.keys.get((institution, terms.reference))
     if deposit is None or deposit.terms.kind is not Kind.DEPOSIT:
         return None
-    same = deposit.terms.account_number == terms.account_number and terms.amount <= deposit.terms.amount
-    return deposit if same and deposit.status in (Status.ACKNOWLEDGED, Status.SETTLED) else None
+    left = deposit.terms.amount - deposit.returned_amount
+    same = deposit.terms.account_number == terms.account_number and terms.amount <= left
+    return deposit if same and deposit.status is not Status.REJECTED else None
 
 
 def _mark_recalled(books: Books, recall: Instruction, now: datetime) -> None:
@@ -152,8 +153,9 @@ def _mark_recalled(books: Books, recall: Instruction, now: datetime) -> None:
     if books.settings.recall_honoured:
         rail = rail_of(books, recall.institution, recall.terms.rail)
         start = max(now, deposit.settle_at or now)
+        asked_before = deposit.return_amount if deposit.return_at is not None else 0
         deposit.return_at = due(start, rail, zone(books.settings.timezone))
-        deposit.return_code, deposit.return_amount = "FOCR", recall.terms.amount
+        deposit.return_code, deposit.return_amount = "FOCR", asked_before + recall.terms.amount
         books.schedule(deposit.return_at, "return", deposit.id)
     books.touch(deposit)
 

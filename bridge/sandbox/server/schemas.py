@@ -1,4 +1,7 @@
-"""The shapes of the OpenAPI document. Enums come from the model, so they cannot drift."""
+"""The shapes of the OpenAPI document. Enums come from the model, so they cannot drift.
+
+Longer than most modules: it is one table.
+"""
 
 from __future__ import annotations
 

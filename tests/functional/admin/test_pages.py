@@ -33,11 +33,11 @@ def page_of(row: Model) -> str:
 
 def everything_of(bridge: World) -> list[Transfer]:
     """Transfers that are completed, waitlisted and approved."""
-    account, fund = bridge.account(), bridge.fund(seat_limit=1)
+    account, fund = bridge.account(), bridge.fund(seat_limit=1, code="cedar", name="Cedar Ridge")
     rows = [bridge.request(account, fund)]
     bridge.run()
     rows.append(bridge.request(bridge.account(), fund))
-    rows.append(bridge.request(bridge.account(), bridge.fund()))
+    rows.append(bridge.request(bridge.account(), bridge.fund(code="aldine", name="Aldine Credit")))
     return rows
 
 

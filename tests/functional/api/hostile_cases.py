@@ -175,6 +175,11 @@ CASES = [
     ),
     Case("a fund id that is none in a filter", 400, "invalid", path=URL + "?fund=1", method="GET", at_fault="fund"),
     Case("NUL in a query", 400, "invalid", path=URL + "?external_id=%00", method="GET", at_fault="external_id"),
+    Case("a bulk request of an investor", 403, "not_allowed", {"transfers": []}, path=URL + "/bulk"),
+    Case("releasing as an investor", 403, "not_allowed", b"", path=URL + "/{transfer}/release"),
+    Case("freezing as an investor", 403, "not_allowed", b"", path=URL + "/{transfer}/freeze"),
+    Case("overriding as an investor", 403, "not_allowed", b"", path=URL + "/{transfer}/override"),
+    Case("approvals as an investor", 403, "not_allowed", path="/api/v1/approvals", method="GET"),
     Case("a bad check", 400, "invalid", {"amount": "1"}, "amount", path=URL + "/check"),
     Case(
         "a check of somebody else's account",

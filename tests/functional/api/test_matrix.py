@@ -14,6 +14,7 @@ from knox.models import AuthToken
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
+from bridge.approvals.models import Approval
 from bridge.kernel.api.views import BridgeView
 from bridge.kernel.results import Role
 from tests import factories
@@ -32,7 +33,7 @@ VISITORS = (
     "auditor",
 )
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-OPEN, SIGNED_IN, READ, OWN, ACT, ACT_OWN, OPERATE, DECIDE, SANDBOX = range(9)
+OPEN, SIGNED_IN, READ, OWN, ACT, ACT_OWN, OPERATE, DECIDE, SANDBOX, BULK, FREEZE, STAFF, STAFF_READ, ASKER = range(14)
 _FIRM = {"service", "maker", "checker", "compliance", "auditor"}
 _SEEN = {
     OPEN: set(VISITORS),
@@ -42,7 +43,12 @@ _SEEN = {
     ACT: {"owner", "stranger", "service", "maker"},
     ACT_OWN: {"owner", "service", "maker"},
     OPERATE: {"maker"},
-    DECIDE: {"checker"},
+    DECIDE: {"checker", "compliance"},
+    BULK: {"service"},
+    FREEZE: {"compliance"},
+    STAFF: {"maker", "checker", "compliance"},
+    STAFF_READ: {"maker", "checker", "compliance", "auditor"},
+    ASKER: set(),  # whoever asked for it, see test_approvals
     SANDBOX: {"superuser", "service", "maker", "checker", "compliance", "auditor"},
 }
 _HIDDEN = {OWN: {"stranger"}, ACT_OWN: {"stranger"}}  # 404 where another role would get 403
@@ -58,14 +64,23 @@ MATRIX: dict[str, dict[str, int]] = {
     "/api/v1/tokens/current": {"DELETE": SIGNED_IN},
     "/api/v1/transfers": {"GET": READ, "POST": ACT},
     "/api/v1/transfers/check": {"POST": ACT},
+    "/api/v1/transfers/bulk": {"POST": BULK},
     "/api/v1/transfers/<transfer>": {"GET": OWN},
     "/api/v1/transfers/<transfer>/events": {"GET": OWN},
     "/api/v1/transfers/<transfer>/cancel": {"POST": ACT_OWN},
     "/api/v1/transfers/<transfer>/approve": {"POST": DECIDE},
     "/api/v1/transfers/<transfer>/reject": {"POST": DECIDE},
     "/api/v1/transfers/<transfer>/hold": {"POST": OPERATE},
+    "/api/v1/transfers/<transfer>/release": {"POST": DECIDE},
+    "/api/v1/transfers/<transfer>/freeze": {"POST": FREEZE},
+    "/api/v1/transfers/<transfer>/override": {"POST": STAFF},
     "/api/v1/transfers/<transfer>/refund": {"POST": OPERATE},
     "/api/v1/transfers/<transfer>/retry": {"POST": OPERATE},
+    "/api/v1/approvals": {"GET": STAFF_READ},
+    "/api/v1/approvals/<approval>": {"GET": STAFF_READ},
+    "/api/v1/approvals/<approval>/approve": {"POST": DECIDE},
+    "/api/v1/approvals/<approval>/reject": {"POST": DECIDE},
+    "/api/v1/approvals/<approval>/withdraw": {"POST": ASKER},
     "/api/v1/accounts": {"GET": READ},
     "/api/v1/accounts/<account>": {"GET": OWN},
     "/api/v1/accounts/<account>/balance": {"GET": OWN},
@@ -128,11 +143,13 @@ def visitors(world: World) -> dict[str, Any]:
 @pytest.mark.parametrize("path", MATRIX)
 def test_a_route_lets_in_whom_the_table_names(path: str, world: World, visitors: dict[str, Any]) -> None:
     transfer = factories.make_transfer(world.account, world.fund)
+    waiting = factories.make_transfer(world.account, factories.make_fund(bank=world.bank, second_person_above=1))
     address = (
         path.replace("<transfer>", transfer.public_id)
         .replace("<account>", world.account.public_id)
         .replace("<fund>", world.fund.public_id)
         .replace("<institution>", "meridian")
+        .replace("<approval>", Approval.objects.get(subject_id=waiting.id).public_id)
     )
     for method in METHODS:
         kind = MATRIX[path].get(method)

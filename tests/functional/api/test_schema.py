@@ -46,8 +46,11 @@ def test_every_operation_has_a_summary_and_problem_documents(document: dict) -> 
 
 
 def test_money_moving_posts_require_a_key(document: dict) -> None:
-    for verb in ("", "/{transfer}/cancel", "/{transfer}/approve", "/{transfer}/reject", "/{transfer}/refund"):
-        operation = document["paths"][f"/api/v1/transfers{verb}"]["post"]
+    verbs = ("cancel", "approve", "reject", "release", "freeze", "override", "refund", "retry")
+    routes = ["/api/v1/transfers", *(f"/api/v1/transfers/{{transfer}}/{verb}" for verb in verbs)]
+    routes += [f"/api/v1/approvals/{{approval}}/{verb}" for verb in ("approve", "reject", "withdraw")]
+    for route in routes:
+        operation = document["paths"][route]["post"]
         (key,) = [entry for entry in operation["parameters"] if entry["name"] == "Idempotency-Key"]
         assert key["required"] is True
 

@@ -88,7 +88,7 @@ class TestRealEventsFit:
         """Every event of the log in its published form, checked; returns the types seen."""
         here.check()
         for whole in (True, False):
-            for event in render_events(Event.objects.order_by("at", "seq"), whole_actor=whole):
+            for event in render_events(Event.objects.order_by("at", "seq"), inside=whole):
                 problems = [error.message for error in validator(event["type"]).iter_errors(_as_sent(event))]
                 assert problems == [], (event, problems)
         return set(Event.objects.values_list("type", flat=True))

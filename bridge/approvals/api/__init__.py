@@ -1,0 +1,1 @@
+"""Approvals over REST: what waits for a second person, and being one."""
