@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -33,8 +33,12 @@ class Fact:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def append(*, facts: Sequence[Fact], actor: Actor, at: datetime) -> list[Event]:
+def append(
+    *, facts: Sequence[Fact], actor: Actor, at: datetime, newborn: Container[uuid.UUID] = frozenset()
+) -> list[Event]:
     """Write all facts with one INSERT, each chained to the last event of its subject, and return them in order.
+
+    `newborn`: subjects that this transaction creates, for whom no earlier event needs to be looked for.
 
     Needs a transaction and the lock of every subject that exists: two writers of one subject would collide on its
     next `seq` (`IntegrityError`).
@@ -42,7 +46,7 @@ def append(*, facts: Sequence[Fact], actor: Actor, at: datetime) -> list[Event]:
     require_atomic()
     if not facts:
         return []
-    heads = _heads(facts)
+    heads = _heads([fact for fact in facts if fact.subject_id not in newborn])
     epoch = current_epoch()
     who = actor.as_json()
     events = []

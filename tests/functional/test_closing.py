@@ -66,7 +66,8 @@ def begun(fund: Fund, terms: Terms, *, work: bool = False) -> Closing:
 
 
 def states(*transfers: Transfer) -> list[str]:
-    return list(Transfer.objects.in_bulk([row.id for row in transfers])[row.id].state for row in transfers)
+    found = Transfer.objects.in_bulk([row.id for row in transfers])
+    return [str(found[row.id].state) for row in transfers]
 
 
 def child_of(transfer: Transfer) -> Transfer:

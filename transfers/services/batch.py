@@ -205,7 +205,9 @@ class Batch:
 
     def save(self) -> None:
         """Write everything and announce it."""
-        written = events.append(facts=[fact for fact, _ in self._facts], actor=self.actor, at=self.at)
+        written = events.append(
+            facts=[fact for fact, _ in self._facts], actor=self.actor, at=self.at, newborn=self._born
+        )
         bulk.insert(Transfer, list(self._born.values()))
         for wave in self._waves:
             bulk.update(Transfer, list(wave.values()), fields=_MUTABLE)

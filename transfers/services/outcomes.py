@@ -66,6 +66,9 @@ def apply(*, leg: Leg, reports: Sequence[Report], actor: Actor) -> list[Result]:
         }
         kin, theirs = leg.kin(reports)
         transfers = batch.lock_transfers({transfer_id for _, transfer_id in known.values()} | kin)
+        if kin:  # a child may have been born before the locks were ours; it is younger, so the order of locks is kept
+            kin, theirs = leg.kin(reports)
+            transfers = batch.lock_transfers(kin - transfers.keys())
         instructions = batch.lock_instructions({number for number, _ in known.values()} | theirs)
         found = [
             (report, instructions[known[report.key][0]], transfers[known[report.key][1]])

@@ -43,15 +43,11 @@ class Command(BaseCommand):
             help="investors whom a cut leaves below the fund's minimum stay (keep) or are out entirely (out)",
         )
         doing = parser.add_mutually_exclusive_group()
-        doing.add_argument(
-            "--preview", action="store_true", help="show the plan and write nothing (this is the default)"
-        )
+        doing.add_argument("--preview", action="store_true", help="show the plan and write nothing (the default)")
         doing.add_argument("--propose", action="store_true", help="ask for a second person's approval of the plan")
         doing.add_argument("--approve", metavar="APR_ID", help="approve a proposed plan and carry it out")
         doing.add_argument("--withdraw", metavar="APR_ID", help="take a proposed plan back")
-        doing.add_argument(
-            "--resume", action="store_true", help="go on with an approved plan (the engine does it, too)"
-        )
+        doing.add_argument("--resume", action="store_true", help="go on with an approved plan, as the engine does")
         parser.add_argument("--as", dest="login", metavar="USERNAME", help="who proposes or approves")
         parser.add_argument("--reason", default="", help="why; kept with the approval")
         parser.add_argument("--expect", metavar="HASH", help="propose only if the plan still has this hash")
