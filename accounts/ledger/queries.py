@@ -61,9 +61,8 @@ def money_on_the_bridge() -> dict[str, int]:
 
 def trial_balance() -> list[dict[str, object]]:
     """Sum of balances per currency and kind."""
-    return list[dict[str, object]](
-        LedgerAccount.objects.values("currency", "kind").annotate(balance=Sum("balance")).order_by("currency", "kind")
-    )
+    sums = LedgerAccount.objects.values_list("currency", "kind").annotate(Sum("balance")).order_by("currency", "kind")
+    return [{"currency": currency, "kind": kind, "balance": total} for currency, kind, total in sums]
 
 
 def balance(*, owner_id: uuid.UUID | None, kind: Kind, currency: str) -> int:

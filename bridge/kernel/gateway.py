@@ -120,16 +120,16 @@ class InstitutionGateway(Protocol):
 
     def activity(self, since: datetime) -> Iterable[Activity]: ...
 
+    def reading(self, payload: Mapping[str, Any]) -> Report:
+        """The JSON of a callback that was verified when it came, as a report. Raises `InvalidCallback`."""
+        ...
+
 
 class CallsBack(Protocol):
     """An adapter whose institution also sends messages of its own."""
 
     def callback(self, headers: Mapping[str, str], body: bytes) -> tuple[str, Report]:
         """A received callback as its stable message id and a report. Raises `InvalidCallback`."""
-        ...
-
-    def reading(self, payload: Mapping[str, Any]) -> Report:
-        """The JSON of a callback that was verified when it came, as a report. Raises `InvalidCallback`."""
         ...
 
 

@@ -375,12 +375,14 @@ class TestReturnAll:
         assert not Work.objects.exists()
 
     @pytest.mark.parametrize("policy", ["refund", "hold"])
-    @pytest.mark.parametrize("rounds", [1, 2])
-    def test_what_is_in_flight_turns_back_when_it_rests(self, honouring: World, policy: str, rounds: int) -> None:
+    @pytest.mark.parametrize(("seconds", "state"), [(0, "withdrawing"), (2, "depositing")])
+    def test_what_is_in_flight_turns_back_when_it_rests(
+        self, honouring: World, policy: str, seconds: int, state: str
+    ) -> None:
         fund = honouring.fund(on_deposit_failure=policy)
         transfer = honouring.request(honouring.account(), fund)
-        honouring.run(rounds=rounds, seconds=2)
-        assert states(transfer)[0] in ("withdrawing", "depositing")
+        honouring.run(rounds=1, seconds=seconds)
+        assert states(transfer) == [state]
         freeze_requests(fund)
         carried_out(fund, RETURN_ALL)
         honouring.run(rounds=12)

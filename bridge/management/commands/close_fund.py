@@ -133,7 +133,9 @@ class Command(BaseCommand):
 
     def _withdraw(self, fund: Fund, options: dict[str, Any]) -> dict[str, Any]:
         actor, approval = _actor(options["login"], MAKERS), _approval(fund, options["withdraw"])
-        (result,) = approvals.withdraw(changes=[Change(approval.id, reason=options["reason"])], actor=actor)
+        results = approvals.withdraw(changes=[Change(approval.id, reason=options["reason"])], actor=actor)
+        assert isinstance(results, list)
+        (result,) = results
         if isinstance(result, Refused):
             raise result.error
         if not options["json"]:

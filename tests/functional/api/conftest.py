@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
-from bridge.kernel import invariants
+from bridge.kernel import clock, ids, invariants
 from bridge.kernel.results import Role
 from tests import factories
+from transfers.engine import drain
+from transfers.models import Transfer
+from transfers.states import State
 
 _keys = itertools.count(1)
 
@@ -47,6 +51,20 @@ class World:
         answer = (client or self.client).post("/api/v1/transfers", self.body(**changes), headers=fresh_key())
         assert answer.status_code == 201, answer.content
         return answer.json()
+
+
+def bring_in(world: World, *, rounds: int = 10) -> Transfer:
+    """A transfer of the world's investor whose money is with us and stays: its fund's escrow waits for more."""
+    fund = factories.make_fund(bank=world.bank, escrow_minimum=10**12)
+    row = Transfer.objects.get(pk=ids.decode("transfer", world.request(fund=fund.public_id, amount=1_000)["id"]))
+    for _ in range(rounds):
+        drain()
+        row.refresh_from_db()
+        if row.state == State.WITHDRAWN:
+            return row
+        clock.advance(by=timedelta(seconds=60))
+        world.bank.offset += timedelta(seconds=60)
+    raise AssertionError(f"still {row.state}")
 
 
 @pytest.fixture(autouse=True)

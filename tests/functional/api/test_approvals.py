@@ -17,10 +17,9 @@ from bridge.kernel.models import IdempotencyKey
 from bridge.kernel.results import Role
 from funds.models import RuleOverride
 from tests import factories
-from tests.functional.api.conftest import World, fresh_key
+from tests.functional.api.conftest import World, bring_in, fresh_key
 from tests.functional.test_criteria import activate
 from tests.world import MAKER
-from transfers.engine.loop import drain
 from transfers.models import Transfer
 
 URL = "/api/v1/approvals"
@@ -47,12 +46,8 @@ def review(world: World) -> dict[str, Any]:
 
 @pytest.fixture
 def withdrawn(world: World) -> Transfer:
-    """Money that is with us and waits for its deposit."""
-    world.request(amount=1_000)
-    row = Transfer.objects.get()
-    drain()
-    world.bank.offset += __import__("datetime").timedelta(seconds=5)
-    return row
+    """Money that is with us and waits for others before it may go to the fund."""
+    return bring_in(world)
 
 
 class TestReading:
@@ -186,7 +181,10 @@ class TestOverrides:
         refused = post(world.login(Role.MAKER), url, {"rule": "sanctions", "why": "please"})
 
         assert outcome(refused) == (422, "not_overridable")
-        assert (Approval.objects.filter(kind="transfer.override").count(), IdempotencyKey.objects.count()) == (0, before)
+        assert (Approval.objects.filter(kind="transfer.override").count(), IdempotencyKey.objects.count()) == (
+            0,
+            before,
+        )
 
     @pytest.mark.parametrize(
         ("body", "fault"),
