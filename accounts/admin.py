@@ -9,13 +9,15 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from accounts import services
+from accounts.console import CHANGE, COMPLIANCE, owner_text
 from accounts.models import BalanceObservation, Credential, Investor, InvestorAccount
+from bridge.console.acting import ActingAdmin
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import amount, badge, link_to, public_id, rows_link, rows_url, when, whole_id
 from bridge.console.editing import VersionedAdmin, VersionedForm
@@ -43,8 +45,9 @@ def write_only(label: str) -> forms.CharField:
 
 
 @admin.register(Investor)
-class InvestorAdmin(VersionedAdmin):
+class InvestorAdmin(ActingAdmin, VersionedAdmin):
     event_subject = "investor"
+    verbs = (COMPLIANCE,)
     list_display = ("legal_name", "public", "kind", "country", "login", "state", "created")
     list_filter = ("kind", "status", "country")
     list_select_related = ("user",)
@@ -58,6 +61,12 @@ class InvestorAdmin(VersionedAdmin):
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
         fields = ("legal_name", "kind", "email", "country", "user")
         return fields if obj is None else ("identifier", *fields, "status", "version", "created")
+
+    def verb_rows(self) -> QuerySet:
+        return Investor.objects.select_related("compliance")
+
+    def describe(self, row: Investor) -> Sequence[object]:
+        return (row.legal_name, badge(row.status))
 
     def open_row(self, data: dict[str, Any], actor: Actor) -> Investor:
         new = services.NewInvestor(
@@ -107,8 +116,9 @@ class AccountForm(VersionedForm):
 
 
 @admin.register(InvestorAccount)
-class InvestorAccountAdmin(VersionedAdmin):
+class InvestorAccountAdmin(ActingAdmin, VersionedAdmin):
     event_subject = "account"
+    verbs = (CHANGE,)
     list_display = ("title", "public", "investor_link", "institution", "currency", "held_money", "on_way", "state")
     list_filter = ("institution", "currency", "status")
     list_select_related = ("investor",)
@@ -119,6 +129,7 @@ class InvestorAccountAdmin(VersionedAdmin):
     autocomplete_fields = ("investor",)
     NEW = ("investor", "institution", "name", "currency", "account_number", "routing_number")
     SHOWN = ("identifier", "investor_link", "institution", "number", "currency", "routing_number")
+    SHOWN += ("owner", "verified", "changed")
     FACTS = ("held_money", "on_way", "version", "created", "ledger")
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
@@ -131,6 +142,24 @@ class InvestorAccountAdmin(VersionedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
         return () if obj is None else (*self.SHOWN, *self.FACTS)
+
+    def verb_rows(self) -> QuerySet:
+        return InvestorAccount.objects.select_related("investor")
+
+    def describe(self, row: InvestorAccount) -> Sequence[object]:
+        return (str(row), row.investor.legal_name, row.institution, f"routing number {row.routing_number or '–'}")
+
+    @display(description="owner, says the bank")
+    def owner(self, row: InvestorAccount) -> str:
+        return owner_text(row)
+
+    @display(description="details verified")
+    def verified(self, row: InvestorAccount) -> str:
+        return when(row.details_verified_at)
+
+    @display(description="details changed")
+    def changed(self, row: InvestorAccount) -> str:
+        return when(row.details_changed_at)
 
     def open_row(self, data: dict[str, Any], actor: Actor) -> InvestorAccount:
         new = services.NewAccount(

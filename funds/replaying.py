@@ -71,13 +71,17 @@ class Totals:
         self.moves = Counter()
 
 
-def runs(*, rule: str, begins: date, ends: date) -> QuerySet[Verification]:
-    """Past runs of the stages of this rule, both days included. Raises `UnknownRule`, `EmptyPeriod`."""
+def runs(*, rule: str, begins: date, ends: date, fund_id: UUID | None = None) -> QuerySet[Verification]:
+    """Past runs of the stages of this rule, for all funds or one, both days included.
+
+    Raises `UnknownRule`, `EmptyPeriod`.
+    """
     if rule not in BY_ID:
         raise UnknownRule(rule=rule, known=", ".join(BY_ID))
     if ends < begins:
         raise EmptyPeriod()
-    return Verification.objects.filter(
+    past = Verification.objects.all() if fund_id is None else Verification.objects.filter(fund_id=fund_id)
+    return past.filter(
         stage__in=BY_ID[rule].stages,
         at__gte=make_aware(datetime.combine(begins, time())),
         at__lt=make_aware(datetime.combine(ends + timedelta(days=1), time())),
@@ -92,12 +96,13 @@ def play(
     ends: date,
     totals: Totals,
     progress: Callable[[int], None] = lambda _: None,
+    fund_id: UUID | None = None,
 ) -> Iterator[Row]:
     """Every past run, in order, with what the changed values would have decided; `totals` is filled on the way.
 
     Raises `UnknownRule`, `WrongParameters`, `EmptyPeriod`.
     """
-    past = runs(rule=rule, begins=begins, ends=ends)
+    past = runs(rule=rule, begins=begins, ends=ends, fund_id=fund_id)
     if problems := refusals(rule=rule, values=values):
         raise WrongParameters(problems="; ".join(f"{name} {why}" for name, why in problems.items()))
     wanted = past.values_list("transfer_id", "stage", "at", "facts", "decisions")

@@ -59,12 +59,6 @@ def money_on_the_bridge() -> dict[str, int]:
     return dict(rows)
 
 
-def trial_balance() -> list[dict[str, object]]:
-    """Sum of balances per currency and kind."""
-    sums = LedgerAccount.objects.values_list("currency", "kind").annotate(Sum("balance")).order_by("currency", "kind")
-    return [{"currency": currency, "kind": kind, "balance": total} for currency, kind, total in sums]
-
-
 def balance(*, owner_id: uuid.UUID | None, kind: Kind, currency: str) -> int:
     """The balance of one account, 0 where it was never opened."""
     found = LedgerAccount.objects.filter(owner_id=owner_id, kind=kind, currency=currency).values_list("balance").first()

@@ -61,8 +61,11 @@ class Verb:
     form: type[forms.Form] | None = None
     several: bool = True  # also from the list
     initial: Callable[[Any], dict[str, Any]] = lambda row: {}
+    build: Callable[[Any, Any], forms.Form] | None = None  # a form that depends on the row: row, data → form
 
     def bound_form(self, row: Any, data: Any = None) -> forms.Form:
+        if self.build is not None:
+            return self.build(row, data)
         form = self.form
         if form is None:
             return ReasonForm(data, required=self.needs_reason)
@@ -101,6 +104,10 @@ class ActingAdmin(ConsoleAdmin):
         """Cells that tell which row it is; the first one is its name."""
         return (str(row),)
 
+    def actor_for(self, request: HttpRequest, verb: Verb, row: Any | None) -> Actor | None:
+        """Who does it, in a role that may; nothing where this person may not. `row` None: asked before one is known."""
+        return actor_of(request, among=verb.roles)
+
     def verbs_for(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
         """The buttons of one row's page, for this person."""
         url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_act", args=["verb"])
@@ -113,18 +120,19 @@ class ActingAdmin(ConsoleAdmin):
                 "url": f"{url.removesuffix('verb/')}{verb.name}/?item={row.pk}:{row.version}",
             }
             for verb in self.verbs
-            if verb.fits(row) and actor_of(request, among=verb.roles) is not None
+            if verb.fits(row) and self.actor_for(request, verb, row) is not None
         ]
 
     def page_context(self, request: HttpRequest, row: Model) -> dict[str, Any]:
-        return {**super().page_context(request, row), "verbs": self.verbs_for(request, row)}
+        context = super().page_context(request, row)
+        return {**context, "verbs": [*self.verbs_for(request, row), *context.get("verbs", ())]}
 
     # --- from the list
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
         for verb in self.verbs:
-            if verb.several and actor_of(request, among=verb.roles) is not None:
+            if verb.several and self.actor_for(request, verb, None) is not None:
                 actions[verb.name] = (_list_action(verb), verb.name, f"{verb.label} …")
         return actions
 
@@ -134,8 +142,7 @@ class ActingAdmin(ConsoleAdmin):
         found = next((known for known in self.verbs if known.name == verb), None)
         if found is None or not self.has_view_permission(request):
             raise PermissionDenied
-        actor = actor_of(request, among=found.roles)
-        if actor is None:
+        if self.actor_for(request, found, None) is None:
             raise PermissionDenied
         items = _items(request.POST if request.method == "POST" else request.GET)
         if not items:
@@ -146,6 +153,9 @@ class ActingAdmin(ConsoleAdmin):
         if first is None:
             messages.error(request, "This is not there, or not yours to see.")
             return HttpResponseRedirect(self._list_url())
+        actor = self.actor_for(request, found, first if len(items) == 1 else None)
+        if actor is None:
+            raise PermissionDenied
         form = found.bound_form(first, request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             return self._carry_out(request, found, actor=actor, items=items, rows=rows, data=form.cleaned_data)
@@ -227,7 +237,7 @@ class ActingAdmin(ConsoleAdmin):
         text = str(self.describe(row)[0]) if row is not None else str(change.id)
         if isinstance(result, Done):
             state = f" It is now {result.state.replace('_', ' ')}." if result.state else ""
-            return Outcome(text, url, True, f"{verb.done.capitalize()}.{state}")
+            return Outcome(text, url, True, f"{verb.done[:1].upper()}{verb.done[1:]}.{state}")
         return Outcome(text, url, False, f"{result.error.title}. {result.error.detail} Nothing was changed.")
 
     def _list_url(self) -> str:

@@ -86,7 +86,7 @@ class ConsoleAdmin(ModelAdmin):
 
     def page_context(self, request: HttpRequest, row: Model) -> dict[str, Any]:
         """More for the template of one row's page."""
-        return {}
+        return {"verbs": pages.buttons(request, row)}
 
     def history_view(
         self,

@@ -50,6 +50,9 @@ COLOURS = {
     "reject": "red",
     "fail": "red",
     "blocked": "red",
+    "draft": "grey",
+    "running": "blue",
+    "done": "green",
 }
 
 

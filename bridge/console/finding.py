@@ -24,6 +24,8 @@ PAGES = {
     "posting": "ledger_posting",
     "event": "events_event",
     "notification": "notifications_notification",
+    "approval": "approvals_approval",
+    "closing": "funds_closing",
 }
 
 

@@ -46,3 +46,33 @@ def sections(request: HttpRequest, row: Model) -> list[Table]:
     found = sorted(_builders[row._meta.label_lower], key=lambda item: item[0])
     tables = (build(request, row) for _, permission, build in found if request.user.has_perm(permission))
     return [table for table in tables if table is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A way from the page of a row to a page of its own."""
+
+    name: str
+    label: str
+    icon: str
+    url: str
+    danger: bool = False
+
+
+Offer = Callable[[HttpRequest, Model], Button | None]
+_offers: dict[str, list[Offer]] = defaultdict(list)
+
+
+def button(model: str) -> Callable[[Offer], Offer]:
+    """Add a button to the page of every row of `model` (`app.model`); the offer says for whom and when."""
+
+    def register(offer: Offer) -> Offer:
+        _offers[model].append(offer)
+        return offer
+
+    return register
+
+
+def buttons(request: HttpRequest, row: Model) -> list[Button]:
+    found = (offer(request, row) for offer in _offers[row._meta.label_lower])
+    return [button for button in found if button is not None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -54,7 +54,7 @@ def _element(value: Any) -> str:
         return "t" if value else "f"
     if isinstance(value, bytes | memoryview):
         return f'"\\\\x{bytes(value).hex()}"'
-    if isinstance(value, datetime):
+    if isinstance(value, date):  # a datetime is one too
         return value.isoformat()
     if isinstance(value, int | UUID):
         return str(value)

@@ -15,12 +15,20 @@ def _may(model: str) -> Callable[[HttpRequest], bool]:
     return lambda request: bool(request.user.has_perm(f"{app}.view_{name}"))
 
 
-def _list(title: str, icon: str, model: str, query: str = "") -> dict[str, Any]:
+def _list(title: str, icon: str, model: str, query: str = "", badge: str = "") -> dict[str, Any]:
     """An entry of the sidebar that opens a list, for people who may see it."""
     name = model.replace(".", "_")
     # The address is known only when the URLs are: a callable is asked at every page.
     link = lambda request: f"{reverse_lazy(f'admin:{name}_changelist')}{query}"  # noqa: E731
-    return {"title": title, "icon": icon, "link": link, "permission": _may(model)}
+    entry = {"title": title, "icon": icon, "link": link, "permission": _may(model)}
+    if badge:
+        entry |= {"badge": badge, "badge_variant": "danger"}
+    return entry
+
+
+def _page(title: str, icon: str, model: str, url: str) -> dict[str, Any]:
+    """An entry that opens a page of its own, for people who may see that model."""
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{url}"), "permission": _may(model)}
 
 
 def _group(title: str, *items: dict[str, Any], collapsible: bool = False) -> dict[str, Any]:
@@ -48,6 +56,11 @@ UNFOLD: dict[str, Any] = {
         "navigation": [
             {"items": [{"title": "What needs me now?", "icon": "dashboard", "link": reverse_lazy("admin:index")}]},
             _group(
+                "Decisions",
+                _list("Approvals", "approval", "approvals.approval", badge="bridge.approvals.admin.badge_of"),
+                _list("In review", "rate_review", "transfers.transfer", "?state=in_review"),
+            ),
+            _group(
                 "Transfers",
                 _list("Transfers", "swap_horiz", "transfers.transfer"),
                 _list("Bank instructions", "send", "transfers.bankinstruction"),
@@ -65,6 +78,15 @@ UNFOLD: dict[str, Any] = {
                 _list("Funds", "apartment", "funds.fund"),
                 _list("Allocations", "event_seat", "funds.allocation"),
                 _list("Reservations", "bookmark", "funds.reservation"),
+                _list("Subscription papers", "history_edu", "funds.subscription"),
+                _list("Closings", "hourglass_bottom", "funds.closing"),
+            ),
+            _group(
+                "Criteria",
+                _page("Rules", "gavel", "funds.ruleparameters", "funds_rule_list"),
+                _list("Values and drafts", "tune", "funds.ruleparameters"),
+                _page("Replay", "history_toggle_off", "funds.ruleparameters", "funds_rule_replay"),
+                _list("Overrides", "rule_settings", "funds.ruleoverride"),
             ),
             _group(
                 "Reconciliation",

@@ -10,14 +10,18 @@ from funds.rules.registry import Finding, Values, rule
 
 @rule(
     id="minimum",
-    version=1,
+    version=2,
     stages=(CREATE, WITHDRAWAL),
     asks="Does the investor reach the fund's minimum, with what is already there?",
     overridable=Outcome.FAIL,
 )
 def minimum(facts: Facts, values: Values) -> Finding:
+    """Version 2: a transfer that the fund itself cut back is judged by what was asked for."""
     amount, already, least = facts.request.amount, facts.place.already, facts.fund.minimum
     inputs = {"amount": amount, "already": already, "minimum": least}
+    if facts.request.cut_from > amount:
+        inputs["cut_from"] = facts.request.cut_from
+        return Outcome.PASS, "The minimum was reached; the fund itself has cut it back since.", inputs
     if already + amount >= least:
         return Outcome.PASS, "The minimum is reached.", inputs
     currency = facts.fund.currency

@@ -34,12 +34,16 @@ STAGES: Final[tuple[Stage, ...]] = (CREATE, WITHDRAWAL, DEPOSIT)
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts(Record, times=("now",)):
-    """What is asked, at which stage, and the one time that all rules of this run see."""
+    """What is asked, at which stage, and the one time that all rules of this run see.
+
+    `cut_from` is what had been asked for before the fund itself cut it back; 0 where it did not.
+    """
 
     amount: int
     currency: str
     now: datetime
     stage: Stage
+    cut_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)

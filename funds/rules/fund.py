@@ -12,7 +12,7 @@ from funds.rules.wording import moment
 
 @rule(
     id="fund_open",
-    version=1,
+    version=2,
     stages=(CREATE, WITHDRAWAL, DEPOSIT),
     asks="Is the fund open, and is this between its opening and its closing time?",
     parameters={
@@ -23,7 +23,8 @@ from funds.rules.wording import moment
     overridable=Outcome.HOLD,
 )
 def fund_open(facts: Facts, values: Values) -> Finding:
-    """At the request only `open` will do. Later, what was accepted goes on while the fund is *closing*.
+    """At the request only `open` will do. Later, what was accepted goes on while the fund is *closing*; so does what
+    holds a place already and is judged again after a review (version 2).
 
     A pause stops a later stage until a person decides; a fund that closed fails it. The closing time itself is
     exclusive; before the deposit it is moved by the grace, since a withdrawal takes days to settle.
@@ -35,11 +36,14 @@ def fund_open(facts: Facts, values: Values) -> Finding:
         closes_at += timedelta(days=values["deposit_grace_days"])
     if fund.status == "open" and fund.opens_at <= now and (closes_at is None or now < closes_at):
         return Outcome.PASS, "The fund is open.", inputs
-    outcome, reason = _refusal(fund, stage, now, closes_at)
+    accepted = stage != CREATE or facts.place.own_reserved > 0
+    outcome, reason = _refusal(fund, stage, now, closes_at, accepted)
     return outcome, reason, inputs
 
 
-def _refusal(fund: FundFacts, stage: Stage, now: datetime, closes_at: datetime | None) -> tuple[Outcome, str]:
+def _refusal(
+    fund: FundFacts, stage: Stage, now: datetime, closes_at: datetime | None, accepted: bool
+) -> tuple[Outcome, str]:
     later = Outcome.FAIL if stage == CREATE else Outcome.HOLD
     found: tuple[Outcome, str]
     if fund.status == "closed":
@@ -54,7 +58,7 @@ def _refusal(fund: FundFacts, stage: Stage, now: datetime, closes_at: datetime |
         found = later, f"{fund.name} opens at {moment(fund.opens_at)}."
     elif fund.status != "closing":
         raise ValueError(f"fund status {fund.status!r}")
-    elif stage == CREATE:
+    elif not accepted:
         found = Outcome.FAIL, f"{fund.name} is closing and takes no new transfers."
     else:
         found = Outcome.PASS, "The fund is closing; what it had accepted goes on."

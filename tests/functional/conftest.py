@@ -13,3 +13,10 @@ def bridge(db: None) -> Iterator[World]:
     with world() as made:
         yield made
         made.check()
+
+
+@pytest.fixture
+def honouring(bridge: World) -> World:
+    """The fund's bank sends back what is recalled."""
+    bridge.bank.books.settings.recall_honoured = True
+    return bridge

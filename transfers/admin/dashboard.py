@@ -12,6 +12,8 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
 
+from bridge.approvals.admin import waiting
+from bridge.approvals.models import Approval
 from bridge.console.display import COLOURS, badge, id_link, link_to, money_text, rows_url
 from bridge.console.recent import floor
 from bridge.events.models import Seal
@@ -82,6 +84,7 @@ def _needs(request: HttpRequest, groups: list[Any]) -> list[Need]:
         return rows_url("transfers.transfer", **conditions)
 
     needs = [
+        *_approvals(request),
         Need(
             "In review",
             states[State.IN_REVIEW],
@@ -126,6 +129,21 @@ def _needs(request: HttpRequest, groups: list[Any]) -> list[Need]:
         url = rows_url("transfers.inboundcallback", problem="yes")
         note = "could not be applied" if count else "all could be applied"
         needs.append(Need("Callbacks", count, url, "call_received", note, "red"))
+    return needs
+
+
+def _approvals(request: HttpRequest) -> list[Need]:
+    """First what this person may decide; then what waits for others, where anything does."""
+    if not request.user.has_perm("approvals.view_approval"):
+        return []
+    mine = waiting(request)
+    note = "somebody asked, you may decide" if mine else "nobody waits for your decision"
+    url = rows_url("approvals.approval", queue="me")
+    needs = [Need("For you to decide", mine, url, "approval", note, "red")]
+    others = Approval.objects.filter(state=Approval.State.OPEN).count() - mine
+    if others:
+        url = rows_url("approvals.approval")
+        needs.append(Need("Other approvals", others, url, "pending_actions", "for others to decide", "blue"))
     return needs
 
 

@@ -18,17 +18,20 @@ from bridge.console.display import amount, badge, link_to, public_id, when
 from bridge.console.recent import recent
 from transfers.admin import story
 from transfers.admin.blockers import advice
+from transfers.admin.criteria import CRITERIA_VERBS
 from transfers.admin.filters import BlockerFilter, StateFilter
 from transfers.admin.verbs import TRANSFER_VERBS
 from transfers.models import BankInstruction, Transfer
+from transfers.states import State
 
 MOST_INVESTORS = 500
+LONGEST_WHY = 160
 
 
 @admin.register(Transfer)
 class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
     change_form_template = "console/transfer.html"
-    verbs = TRANSFER_VERBS
+    verbs = (*TRANSFER_VERBS, *CRITERIA_VERBS)
     list_display = ("public", "state_badge", "money", "source", "fund_link", "created")
     list_filter = (StateFilter, BlockerFilter, "fund", "currency", recent("created_at"))
     list_select_related = ("source_account", "investor", "fund")
@@ -89,6 +92,14 @@ class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
 
     @display(description="state")
     def state_badge(self, row: Transfer) -> str:
+        if row.state in (State.IN_REVIEW, State.WAITLISTED) and row.blocker_message:
+            # A queue is read before its rows are opened: why each one waits.
+            why = (
+                f"{row.blocker_message[:LONGEST_WHY]}…"
+                if len(row.blocker_message) > LONGEST_WHY
+                else row.blocker_message
+            )
+            return format_html('{}<div class="bridge-below bridge-why">{}</div>', badge(row.state), why)
         if not row.blocker_code or row.blocker_code == row.state:
             return badge(row.state)
         why = badge(row.blocker_code, advice(row.blocker_code).title, "amber")

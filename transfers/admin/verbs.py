@@ -14,7 +14,7 @@ from transfers import facts, services
 from transfers.models import Transfer
 from transfers.policy import policy
 from transfers.reconciliation.services import LONGEST_RESOLUTION, MAY_RESOLVE, resolve_breaks
-from transfers.states import CANCELLABLE, NextStep, State
+from transfers.states import CANCELLABLE, RECALL_DUE, RECALL_OPEN, RECALL_REJECTED, NextStep, State
 
 OPERATIONS = frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE})
 DECIDERS = frozenset({Role.CHECKER, Role.COMPLIANCE})
@@ -52,6 +52,18 @@ def _hold(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequ
 
 def _refund(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
     return services.refund_transfers(changes=changes, actor=actor)  # type: ignore[return-value]
+
+
+def _recall(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
+    return services.recall_transfers(changes=changes, actor=actor)
+
+
+def _leave(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
+    return services.give_up_recalls(changes=changes, actor=actor)
+
+
+def _may_be_recalled(transfer: Any) -> bool:
+    return transfer.state == State.COMPLETED and transfer.blocker_code not in (RECALL_DUE, RECALL_OPEN)
 
 
 def _retry(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
@@ -111,6 +123,29 @@ TRANSFER_VERBS = (
         fits=_waits_for_people,
         roles=OPERATIONS,
         icon="undo",
+        needs_reason=True,
+    ),
+    Verb(
+        name="recall",
+        label="Recall the deposit",
+        done="to be recalled",
+        question="The fund's bank is asked to send the deposit back. When it does, the investor is refunded.",
+        run=_recall,
+        fits=_may_be_recalled,
+        roles=DECIDERS,
+        icon="assignment_return",
+        danger=True,
+        needs_reason=True,
+    ),
+    Verb(
+        name="leave",
+        label="Leave it at the fund",
+        done="left at the fund",
+        question="The fund's bank refused the recall. You accept that; the transfer stays completed.",
+        run=_leave,
+        fits=lambda transfer: transfer.blocker_code == RECALL_REJECTED,
+        roles=DECIDERS,
+        icon="check_circle",
         needs_reason=True,
     ),
     Verb(

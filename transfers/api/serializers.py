@@ -95,7 +95,7 @@ class BulkReader(StrictSerializer):
 class BulkSerializer(serializers.Serializer):
     """What `BulkReader` reads, for the document."""
 
-    transfers = BulkRowSerializer(many=True, min_length=1, max_length=MAX_ROWS)
+    transfers = serializers.ListField(child=BulkRowSerializer(), min_length=1, max_length=MAX_ROWS)
 
 
 class TransferQuery(PageQuery):

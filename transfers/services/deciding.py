@@ -299,6 +299,7 @@ def _judge_again(batch: Batch, transfer: Transfer, facts: Facts, judge: Judge) -
         own_reserved=reserved,
         own_held=transfer.amount if transfer.state in HELD else 0,
         transfer_id=transfer.id,
+        cut_from=requesting.cut_from(transfer),
     )
     verdict, seen = judge(subject, observation=facts.observations.get(transfer.source_account_id))
     if verdict.outcome != Outcome.WAITLIST:

@@ -326,6 +326,11 @@ def ask_for_review(batch: Batch, transfer: Transfer) -> None:
     )
 
 
+def cut_from(transfer: Transfer) -> int:
+    """What was asked for, where less is to be moved: nobody but a closing fund changes an amount before it moves."""
+    return transfer.requested_amount if transfer.amount < transfer.requested_amount else 0
+
+
 def bound(transfer: Transfer) -> dict[str, Any]:
     """What a checker's approval of a transfer is bound to."""
     return {

@@ -46,6 +46,7 @@ class Subject:
     currency: str
     own_reserved: int = 0
     own_held: int = 0
+    cut_from: int = 0
     duplicates: tuple[int, str] = (0, "")
     transfer_id: uuid.UUID | None = None
 
@@ -114,7 +115,9 @@ def _judge(subject: Subject, judge: Judge, observation: BalanceObservation | Non
     """Run every rule of the stage over one subject."""
     at, stage = judge.at, judge.stage
     seen = rule_facts.Facts(
-        request=rule_facts.RequestFacts(amount=subject.amount, currency=subject.currency, now=at, stage=stage),
+        request=rule_facts.RequestFacts(
+            amount=subject.amount, currency=subject.currency, now=at, stage=stage, cut_from=subject.cut_from
+        ),
         fund=_fund(subject.fund, subject.capacity),
         place=rule_facts.PlaceFacts(
             has_seat=subject.already + subject.own_reserved > 0,

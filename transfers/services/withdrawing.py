@@ -148,6 +148,7 @@ def _subject(batch: Batch, transfer: Transfer) -> Subject:
         own_reserved=reserved,
         own_held=transfer.amount,
         transfer_id=transfer.id,
+        cut_from=requesting.cut_from(transfer),
     )
 
 

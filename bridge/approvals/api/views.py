@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,14 +27,18 @@ from bridge.kernel.results import Change, Role
 PEOPLE = (Role.CHECKER, Role.COMPLIANCE, Role.MAKER)  # whether it is theirs to decide, the services say
 
 
-class SubjectField(TextField):
+@extend_schema_field({"type": "string"})
+class SubjectField(serializers.Field):
     default_error_messages = {"malformed_id": "This is no id."}
 
-    def to_internal_value(self, data: Any) -> uuid.UUID:
+    def to_internal_value(self, data: str) -> uuid.UUID:
         try:
-            return inside(super().to_internal_value(data))
+            return inside(data)
         except MalformedId:
             self.fail("malformed_id")
+
+    def to_representation(self, value: uuid.UUID) -> str:
+        return str(value)
 
 
 class ApprovalQuery(PageQuery):
@@ -41,7 +46,7 @@ class ApprovalQuery(PageQuery):
         child=serializers.ChoiceField(choices=Approval.State.choices), required=False, help_text="May be several."
     )
     kind = TextField(required=False, max_length=40)
-    subject = SubjectField(required=False, max_length=60, help_text="The id of what is to be changed.")
+    subject = SubjectField(required=False, help_text="The id of what is to be changed.")
 
 
 class DecisionReasonSerializer(StrictSerializer):

@@ -56,15 +56,15 @@ class World:
 def bring_in(world: World, *, rounds: int = 10) -> Transfer:
     """A transfer of the world's investor whose money is with us and stays: its fund's escrow waits for more."""
     fund = factories.make_fund(bank=world.bank, escrow_minimum=10**12)
-    row = Transfer.objects.get(pk=ids.decode("transfer", world.request(fund=fund.public_id, amount=1_000)["id"]))
+    found = ids.decode("transfer", world.request(fund=fund.public_id, amount=1_000)["id"])
     for _ in range(rounds):
         drain()
-        row.refresh_from_db()
+        row = Transfer.objects.get(pk=found)
         if row.state == State.WITHDRAWN:
             return row
         clock.advance(by=timedelta(seconds=60))
         world.bank.offset += timedelta(seconds=60)
-    raise AssertionError(f"still {row.state}")
+    raise AssertionError("its money did not come in")
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -176,6 +178,28 @@ def test_a_row_whose_key_is_in_flight_elsewhere_waits_alone(world: World, servic
 
     assert outcomes(results) == [(409, "request_in_flight"), (201, "")]
     assert outcomes(send(service, [row(world, "busy", amount=1_000)])) == [(201, "")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_body_twice_at_once_opens_each_row_once(world: World, service: APIClient) -> None:
+    rows = [row(world, f"row-{n}", amount=1_000 + n) for n in range(30)]
+    both = Barrier(2)
+
+    def sent() -> list[dict[str, Any]]:
+        both.wait(20)
+        try:
+            return send(service, rows)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = [future.result(60) for future in [pool.submit(sent), pool.submit(sent)]]
+
+    assert Transfer.objects.count() == 30
+    assert {outcome for results in answers for outcome in outcomes(results)} <= {(201, ""), (409, "request_in_flight")}
+    again = send(service, rows)
+    assert all(result["idempotent_replayed"] for result in again)
+    assert len({result["transfer"]["id"] for result in again}) == 30
 
 
 def test_a_poisoned_row_is_isolated_and_the_others_go_on(

@@ -82,8 +82,8 @@ def test_the_firm_reads_what_the_rules_said(world: World) -> None:
 
 
 def test_a_hold_for_identity_or_velocity_is_not_told_apart(world: World) -> None:
-    said = []
-    for values, rule in (({"kyc": "pending"}, None), ({}, {"max_count_day": 1})):
+    said: list[Any] = []
+    for values, rule in (({"kyc": "pending"}, None), ({}, {"max_sum_day": 1})):
         screened(world, sanctions="clear", **values)
         if rule:
             activate("velocity", rule)

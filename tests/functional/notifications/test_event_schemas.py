@@ -14,13 +14,19 @@ from django.conf import settings
 from django.core.management import call_command
 from jsonschema import Draft202012Validator, FormatChecker
 
+from bridge.approvals import services as approvals
+from bridge.approvals.services import Proposal
 from bridge.events.models import Event
 from bridge.kernel.results import Change
 from bridge.management.commands.event_docs import FOLDER
 from bridge.sandbox.model import Fault
+from funds.services import set_fund_status
 from tests.world import CHECKER, MAKER, MERIDIAN, World, world
 from transfers import services
 from transfers.api.rendering import render_events
+from transfers.closing import PlanKind, Terms
+from transfers.closing_approvals import kind_of, payload_of
+from transfers.closing_overview import plan_closing
 from transfers.event_types import EventType
 from transfers.reconciliation.running import reconcile
 
@@ -145,6 +151,31 @@ class TestRealEventsFit:
         services.refund_transfers(changes=[Change(transfer.id, reason="Account corrected.")], actor=MAKER)
         here.run(rounds=10)
         assert self.published(here) >= {"transfer.refund_rejected", "transfer.unblocked", "transfer.refunded"}
+
+    def test_cut_back_and_recalled(self, here: World) -> None:
+        fund = here.fund()
+        account = here.account()
+        here.request(account, fund)
+        here.run()
+        here.fault(Fault.REJECT, kind="recall", code="LEGL")
+        held = here.request(account, fund, 2_000_000)
+        services.hold_transfers(changes=[Change(held.id)], actor=MAKER)
+        set_fund_status(changes=[Change(fund.id)], status="closing", actor=MAKER)
+        terms = Terms(PlanKind.CUT_BACK, target=1_500_000)
+        payload = payload_of(terms, plan_closing(fund_id=fund.id, terms=terms).hash)
+        approval = approvals.propose(proposal=Proposal(kind_of(terms.kind), fund.id, payload), actor=MAKER)
+        approvals.approve(changes=[Change(approval.id)], actor=CHECKER)
+        here.run(rounds=4)
+        assert self.published(here) >= {
+            "fund.closing_begun",
+            "fund.closing_ended",
+            "transfer.split",
+            "transfer.split_off",
+            "transfer.reduced",
+            "transfer.recall_due",
+            "transfer.recalling",
+            "transfer.recall_rejected",
+        }
 
     def test_a_difference_found_changed_and_resolved(self, here: World) -> None:
         here.request(here.account(), here.fund())

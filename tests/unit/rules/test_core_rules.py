@@ -21,7 +21,9 @@ class TestFundOpen:
             ({"fund__status": "draft"}, "fail", "hold", "hold"),
             ({"fund__status": "paused"}, "fail", "hold", "hold"),
             ({"fund__status": "closing"}, "fail", "pass", "pass"),
+            ({"fund__status": "closing", "place__own_reserved": 1}, "pass", "pass", "pass"),
             ({"fund__status": "closed"}, "fail", "fail", "fail"),
+            ({"fund__status": "closed", "place__own_reserved": 1}, "fail", "fail", "fail"),
             ({"fund__status": "liquidated"}, "hold", "hold", "hold"),
             ({"fund__opens_at": NOW + SECOND}, "fail", "hold", "hold"),
             ({"fund__opens_at": NOW}, "pass", "pass", "pass"),
@@ -70,6 +72,11 @@ class TestCurrency:
 
 
 class TestMinimum:
+    @pytest.mark.parametrize(("cut_from", "outcome"), [(0, "fail"), (499, "fail"), (500, "fail"), (501, "pass")])
+    def test_what_the_fund_itself_cut_back_had_reached_it(self, cut_from: int, outcome: str) -> None:
+        facts = world(request__amount=500, request__cut_from=cut_from, fund__minimum=1_000, place__already=0)
+        assert decide("minimum", facts).outcome == outcome
+
     @pytest.mark.parametrize("stage", ["create", "withdrawal"])
     @pytest.mark.parametrize(
         ("amount", "already", "outcome"),

@@ -239,7 +239,7 @@ class TestWhatIsKept:
         assert kept["facts"]["fund"]["closes_at"] == "2026-04-09T15:00:00+00:00"
         assert kept["decisions"][0] == {
             "rule": "fund_open",
-            "version": 1,
+            "version": 2,
             "outcome": "pass",
             "reason": "The fund is open.",
             "inputs": {

@@ -1,6 +1,6 @@
 """Funds: what people describe, how full they are, who has a place, and what the rules decided.
 
-Longer than most modules: one page class per model, and Django looks for them here.
+Longer than most modules: one page class per model, each a list of columns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import institutions, write_only
 from bridge.console.acting import ActingAdmin
@@ -41,8 +41,28 @@ from bridge.console.recent import recent
 from bridge.kernel.money import is_currency
 from bridge.kernel.results import Actor
 from funds import services
-from funds.fund_actions import VERBS
+from funds.admin.actions import VERBS
+from funds.admin.papers import PAPERS
 from funds.models import Allocation, Fund, FundCapacity, Reservation, Verification
+
+DEFAULTS = {"regime": Fund.Regime.NONE, "eligibility": Fund.Eligibility.NONE, "contributed_elsewhere": 0}
+MONEY = ("minimum", "maximum", "second_person_above", "escrow_minimum", "contributed_elsewhere")
+MONEY_HELP = {
+    "minimum": "Per investor, in minor units (cents).",
+    "maximum": "Per investor, in minor units (cents). Empty for none.",
+    "second_person_above": "Transfers above this many minor units need a second person. Empty for none.",
+    "escrow_minimum": "Nothing goes on to the fund before so many minor units have come in. Empty for none.",
+    "contributed_elsewhere": "Promised to the fund outside Bridge, in minor units: it counts for the legal regime.",
+}
+CRITERIA = (
+    "regime",
+    "eligibility",
+    "required_documents",
+    "second_person_above",
+    "escrow_minimum",
+    "contributed_elsewhere",
+    "rail",
+)
 
 
 class FundForm(VersionedForm):
@@ -54,6 +74,18 @@ class FundForm(VersionedForm):
     class Meta:
         model = Fund
         fields = ("code", "name", "kind", "currency", "institution", "minimum", "maximum", "opens_at", "closes_at")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in DEFAULTS:
+            self.fields[name].required = False
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        for name, default in DEFAULTS.items():
+            if not self.cleaned_data.get(name):
+                self.cleaned_data[name] = default
+        return cleaned
 
     def clean_currency(self) -> str:
         code = self.cleaned_data["currency"].upper()
@@ -86,7 +118,7 @@ def dollars_bar(capacity: FundCapacity | None, currency: str) -> SafeString | st
 @admin.register(Fund)
 class FundAdmin(ActingAdmin, VersionedAdmin):
     event_subject = "fund"
-    verbs = VERBS
+    verbs = (*VERBS, PAPERS)
     list_display = ("name", "public", "kind", "state", "seats", "dollars", "smallest", "closes")
     list_filter = ("status", "kind", "currency")
     list_select_related = ("capacity",)
@@ -105,12 +137,15 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
         "opens_at",
         "closes_at",
         "on_deposit_failure",
+        *CRITERIA,
         "institution",
         "account_number",
         "routing_number",
     )
     PEOPLES = ("name", "description", "kind", "minimum", "maximum", "opens_at", "closes_at", "on_deposit_failure")
+    PEOPLES += CRITERIA
     SHOWN = ("identifier", "code", "state", "seats", "dollars")
+    READ = ("documents", "two_people", "escrow", "elsewhere")
     FACTS = ("currency", "institution", "number", "routing_number", "version", "created", "ledger")
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
@@ -123,21 +158,28 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
             return self.NEW
         peoples: Sequence[str] = self.PEOPLES
         if not self.has_change_permission(request, obj):
-            shown = {"minimum": "smallest", "maximum": "largest"}
+            shown = {"minimum": "smallest", "maximum": "largest", "required_documents": "documents"}
+            shown |= {
+                "second_person_above": "two_people",
+                "escrow_minimum": "escrow",
+                "contributed_elsewhere": "elsewhere",
+            }
             peoples = [shown.get(name, name) for name in peoples]
         return (*self.SHOWN, *peoples, *self.FACTS)
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name in ("minimum", "maximum"):
-            empty = " Empty for none." if db_field.null else ""
-            kwargs["help_text"] = f"Per investor, in minor units (cents).{empty}"
+        if db_field.name in MONEY:
+            kwargs["help_text"] = MONEY_HELP[db_field.name]
+        if db_field.name == "required_documents":
+            kwargs |= {"help_text": "Documents that an investor must have signed, separated by commas."}
+            kwargs |= {"widget": UnfoldAdminTextInputWidget}
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "description":
             field.widget.attrs["rows"] = 3
         return field
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
-        return () if obj is None else (*self.SHOWN, *self.FACTS, "smallest", "largest")
+        return () if obj is None else (*self.SHOWN, *self.FACTS, "smallest", "largest", *self.READ)
 
     def verb_rows(self) -> QuerySet:
         return Fund.objects.select_related("capacity")
@@ -147,7 +189,9 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
         return (row.name, badge(row.status), seats_bar(capacity), dollars_bar(capacity, row.currency))
 
     def open_row(self, data: dict[str, Any], actor: Actor) -> Fund:
-        new = services.NewFund(**{name: data[name] for name in self.NEW})
+        values = {name: data[name] for name in self.NEW}
+        values["required_documents"] = tuple(values["required_documents"] or ())
+        new = services.NewFund(**values)
         (opened,) = services.open_funds(rows=[new], actor=actor)
         return opened
 
@@ -178,6 +222,22 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
     @display(description="maximum", ordering="maximum")
     def largest(self, row: Fund) -> str:
         return amount(row.maximum, row.currency)
+
+    @display(description="required documents")
+    def documents(self, row: Fund) -> str:
+        return ", ".join(row.required_documents) or "none"
+
+    @display(description="second person above")
+    def two_people(self, row: Fund) -> str:
+        return amount(row.second_person_above, row.currency)
+
+    @display(description="escrow minimum")
+    def escrow(self, row: Fund) -> str:
+        return amount(row.escrow_minimum, row.currency)
+
+    @display(description="contributed elsewhere")
+    def elsewhere(self, row: Fund) -> str:
+        return amount(row.contributed_elsewhere, row.currency)
 
     @display(description="closes", ordering="closes_at")
     def closes(self, row: Fund) -> str:

@@ -85,7 +85,7 @@ VERBS = (
         name="closing",
         label="Start closing",
         done="closing",
-        question="The fund is shown as closing.",
+        question="New requests are refused. What is open is listed under Closing, with the plans to end it.",
         run=_set(S.CLOSING),
         fits=lambda fund: fund.status == S.OPEN,
         roles=PEOPLE,
