@@ -10,7 +10,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple, UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from accounts.models import Investor
 from bridge.console import inputs
@@ -30,7 +34,9 @@ class PapersForm(forms.Form):
     """What is on file for one fund and investor. Give the fund, and the row where there is one."""
 
     signed = forms.MultipleChoiceField(
-        required=False, widget=UnfoldAdminCheckboxSelectMultiple, help_text="Documents that compliance holds, signed."
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="Documents that compliance holds, signed.",
     )
     counsel_weight = forms.IntegerField(
         min_value=0,
