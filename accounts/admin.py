@@ -1,4 +1,7 @@
-"""Investors and their accounts. Account numbers and secrets go in and never come out: the last four are shown."""
+"""Investors and their accounts. Account numbers and secrets go in and never come out: the last four are shown.
+
+Longer than most modules: one page class per model, each a list of columns.
+"""
 
 from __future__ import annotations
 
@@ -128,8 +131,17 @@ class InvestorAccountAdmin(ActingAdmin, VersionedAdmin):
     id_columns: ClassVar = {"account": "id", "investor": "investor_id"}
     autocomplete_fields = ("investor",)
     NEW = ("investor", "institution", "name", "currency", "account_number", "routing_number")
-    SHOWN = ("identifier", "investor_link", "institution", "number", "currency", "routing_number")
-    SHOWN += ("owner", "verified", "changed")
+    SHOWN: Sequence[str] = (
+        "identifier",
+        "investor_link",
+        "institution",
+        "number",
+        "currency",
+        "routing_number",
+        "owner",
+        "verified",
+        "changed",
+    )
     FACTS = ("held_money", "on_way", "version", "created", "ledger")
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:

@@ -150,7 +150,7 @@ def _details(change: Change, data: dict[str, Any]) -> dict[str, Any]:
 
 CHANGE = Verb(
     name="details",
-    label="Change bank details",
+    label="Propose new bank details",
     done=ASKED,
     question="A second person is asked to change the bank details. Until then the old ones are used. Be sure that it "
     "is the investor who asks: changed bank details are how money is stolen.",

@@ -23,7 +23,7 @@ from bridge.approvals.models import Approval
 from bridge.console import finding
 from bridge.console.acting import ActingAdmin, Verb
 from bridge.console.base import ReadOnlyAdmin, actor_of
-from bridge.console.display import badge, link, masked, when, whole_id
+from bridge.console.display import badge, link, masked, money_text, when, whole_id
 from bridge.kernel import clock
 from bridge.kernel.api.naming import outside
 from bridge.kernel.api.roles import roles_of
@@ -160,6 +160,7 @@ class QueueFilter(SimpleListFilter):
 @admin.register(Approval)
 class ApprovalAdmin(ActingAdmin, ReadOnlyAdmin):
     verbs = VERBS
+    _names: dict[str, str] = {}  # login → name, read anew for every page
     list_display = ("summary", "state_badge", "kind_text", "maker_name", "age", "expires")
     list_filter = (QueueFilter, "kind")
     search_fields = ("summary__icontains",)
@@ -181,7 +182,7 @@ class ApprovalAdmin(ActingAdmin, ReadOnlyAdmin):
         "reason",
         "asked",
         "rests_on",
-        "bound_hash",
+        "hash",
         "maker_name",
         "asked_at",
         "expires",
@@ -192,7 +193,7 @@ class ApprovalAdmin(ActingAdmin, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        self._names: dict[str, str] = {}
+        self._names = {}
         return super().get_queryset(request)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -252,6 +253,10 @@ class ApprovalAdmin(ActingAdmin, ReadOnlyAdmin):
     def rests_on(self, row: Approval) -> str:
         return shown(row.seen)
 
+    @display(description="bound to")
+    def hash(self, row: Approval) -> str:
+        return format_html('<span class="bridge-id">{}</span>', row.bound_hash)
+
     @display(description="asked by")
     def maker_name(self, row: Approval) -> str:
         return format_html('{} <span class="bridge-muted">({})</span>', self._name(row.maker), row.maker_role)
@@ -265,7 +270,7 @@ class ApprovalAdmin(ActingAdmin, ReadOnlyAdmin):
     @display(description="asked", ordering="created_at")
     def age(self, row: Approval) -> str:
         hours = int((clock.now() - row.created_at).total_seconds() // 3600)
-        text = "less than an hour ago" if hours < 1 else f"{hours} h ago" if hours < 48 else f"{hours // 24} days ago"
+        text = "just now" if hours < 1 else f"{hours} h ago" if hours < 48 else f"{hours // 24} days ago"
         return format_html('<span title="{}">{}</span>', f"{row.created_at:%Y-%m-%d %H:%M} UTC", text)
 
     @display(description="asked at")
@@ -306,9 +311,9 @@ def subject_link(row: Approval) -> SafeString:
 
 def shown(values: dict[str, Any]) -> SafeString:
     """JSON as a table for people, without what nobody may read."""
-    rows = [
-        (name.replace("_", " "), _text(name, value)) for name, value in sorted(values.items()) if name not in HIDDEN
-    ]
+    money = str(values.get("currency", ""))
+    names = sorted(name for name in values if name not in HIDDEN)
+    rows = [(name.replace("_", " "), _text(name, values[name], money)) for name in names]
     if "number_last4" in values:
         rows.append(("new account number", f"···{values['number_last4']}"))
     if "number" in values:
@@ -319,7 +324,7 @@ def shown(values: dict[str, Any]) -> SafeString:
     return format_html('<dl class="bridge-facts bridge-facts--inner">{}</dl>', lines)
 
 
-def _text(name: str, value: Any) -> object:
+def _text(name: str, value: Any, currency: str = "") -> object:
     if isinstance(value, dict):
         return ", ".join(f"{key} = {_text(key, item)}" for key, item in masked(value).items()) or "the defaults"
     if isinstance(value, bool):
@@ -327,5 +332,5 @@ def _text(name: str, value: Any) -> object:
     if value is None or value == "":
         return "–"
     if isinstance(value, int) and name in ("amount", "target"):
-        return f"{value:,} minor units"
+        return money_text(value, currency) if currency else f"{value:,} minor units"
     return outside(name, value)

@@ -1,6 +1,8 @@
 """Actions: a confirmation page that carries `id:version`, then one call of one service, then what became of each.
 
 Services open their own durable transaction, so these are views of their own and never a part of an admin form.
+
+Longer than most modules: the confirmation, the deed and its outcome are one path.
 """
 
 from __future__ import annotations

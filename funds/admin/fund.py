@@ -142,8 +142,17 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
         "account_number",
         "routing_number",
     )
-    PEOPLES = ("name", "description", "kind", "minimum", "maximum", "opens_at", "closes_at", "on_deposit_failure")
-    PEOPLES += CRITERIA
+    PEOPLES = (
+        "name",
+        "description",
+        "kind",
+        "minimum",
+        "maximum",
+        "opens_at",
+        "closes_at",
+        "on_deposit_failure",
+        *CRITERIA,
+    )
     SHOWN = ("identifier", "code", "state", "seats", "dollars")
     READ = ("documents", "two_people", "escrow", "elsewhere")
     FACTS = ("currency", "institution", "number", "routing_number", "version", "created", "ledger")

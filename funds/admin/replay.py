@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from bridge.console import inputs
@@ -96,12 +97,11 @@ def _table(rows: list[Row], totals: Totals) -> Table:
     more = totals.changed - len(rows)
     return Table(
         title="What would change",
-        headers=("transfer", "at", "stage", "amount", "the rule said", "it would say", "all rules together", "why"),
+        headers=("transfer", "at", "amount", "the rule said", "it would say", "all rules together", "why"),
         rows=[
             (
                 id_link("transfer", "transfers.transfer", row.transfer_id),
-                when(row.at),
-                row.stage.replace("_", " "),
+                format_html('{}<div class="bridge-muted">{}</div>', when(row.at), row.stage.replace("_", " ")),
                 amount(row.amount, row.currency),
                 badge(row.result.before or "not run"),
                 badge(row.result.after or "not run"),
@@ -112,7 +112,7 @@ def _table(rows: list[Row], totals: Totals) -> Table:
         ],
         empty="Nothing: every past run would have been decided the same way.",
         note=f"The first {SHOWN}; {more:,} more are not shown." if more > 0 else "",
-        numeric=frozenset({3}),
+        numeric=frozenset({2}),
     )
 
 

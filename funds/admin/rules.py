@@ -39,7 +39,7 @@ from funds.rules.outcomes import Outcome
 from funds.rules.registry import Rule
 
 S = RuleParameters.State
-STAGES = {"create": "request", "before_withdrawal": "before the withdrawal", "before_deposit": "before the deposit"}
+STAGES = {"create": "request", "withdrawal": "before the withdrawal", "deposit": "before the deposit"}
 
 
 def _discard(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:

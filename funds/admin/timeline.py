@@ -114,7 +114,7 @@ def _table(lanes: dict[str, list[Span]], known: dict[int, RuleParameters], at: d
                     when(span.ends) if span.ends else "open",
                 )
             )
-    return Table(title="Effective timeline", headers=("for", "is", "set", "values", "from", "until"), rows=lines)
+    return Table(title="Values by period", headers=("for", "is", "set", "values", "from", "until"), rows=lines)
 
 
 def values_text(values: dict[str, object]) -> SafeString | str:

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bridge.approvals import services as approvals
+from bridge.approvals.services import Proposal
 from bridge.kernel.results import Role
 from bridge.roles import ensure_groups
+from funds.rulebook import ACTIVATE, Draft, draft_parameters
 from tests import factories
-from tests.world import World, world
+from tests.world import MAKER, World, world
 from transfers.models import Transfer
 
 pytestmark = [pytest.mark.chromium, pytest.mark.django_db(transaction=True)]
@@ -71,6 +74,8 @@ def test_no_page_is_wider_than_the_screen(
     base = str(live_server)
     transfer = house.request(house.account(), house.fund(), 1_000_000)
     house.run()
+    draft = draft_parameters(draft=Draft("velocity", {"max_count_day": 3}), actor=MAKER)
+    asked = approvals.propose(proposal=Proposal(ACTIVATE, draft.pk), actor=MAKER)
     page = signed_in(browser, base, Role.MAKER, viewport)
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(str(error)))
@@ -80,9 +85,31 @@ def test_no_page_is_wider_than_the_screen(
         f"/admin/transfers/transfer/{transfer.pk}/change/",
         f"/admin/funds/fund/{transfer.fund_id}/change/",
         "/admin/events/event/",
+        "/admin/approvals/approval/",
+        f"/admin/approvals/approval/{asked.pk}/change/",
+        "/admin/funds/ruleparameters/rules/",
+        "/admin/funds/ruleparameters/rules/velocity/",
+        "/admin/funds/ruleparameters/rules/velocity/draft/",
+        f"/admin/funds/ruleparameters/replay/?draft={draft.pk}&begins=2026-01-01&ends=2027-01-01",
+        f"/admin/funds/closing/of/{transfer.fund_id}/?plan=settle",
     ):
         answer = page.goto(base + url)
         assert answer is not None
         assert answer.status == 200
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], url
     assert failures == []
+
+
+def test_a_checker_reads_and_approves_a_rule_change(house: World, live_server: object, browser: Browser) -> None:
+    base = str(live_server)
+    draft = draft_parameters(draft=Draft("velocity", {"max_count_day": 3}), actor=MAKER)
+    approvals.propose(proposal=Proposal(ACTIVATE, draft.pk), actor=MAKER)
+    page = signed_in(browser, base, Role.CHECKER, DESK)
+    page.get_by_text("For you to decide").click()
+    page.get_by_text(f"Activate velocity #{draft.number} for all funds").click()
+    page.get_by_text("You may decide.").wait_for()
+    page.locator(".bridge-verbs").get_by_role("link", name="Approve").click()
+    page.get_by_role("button", name="Yes, approve").click()
+    page.get_by_text("Approved. It is now approved.").wait_for()
+    draft.refresh_from_db()
+    assert draft.state == "active"

@@ -74,7 +74,7 @@ def _freeze(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Se
 CRITERIA_VERBS = (
     Verb(
         name="aside",
-        label="Set a rule aside",
+        label="Ask to set a rule aside",
         done=ASKED,
         question="Compliance is asked to set one rule aside for this transfer alone. Afterwards the transfer is "
         "approved as usual, and every other rule still counts.",

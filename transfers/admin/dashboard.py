@@ -1,4 +1,7 @@
-"""The first page: what needs me now? Every number is asked of what is open or recent, never of all rows."""
+"""The first page: what needs me now? Every number is asked of what is open or recent, never of all rows.
+
+Longer than most modules: one part of the page after the other, each of a few lines.
+"""
 
 from __future__ import annotations
 

@@ -116,9 +116,26 @@ class TestAdding:
             "account_number": "5544332211",
             "routing_number": "",
         }
+        criteria = {
+            "regime": "3c1",
+            "eligibility": "accredited",
+            "required_documents": "subscription agreement, tax form",
+            "second_person_above": "100000000",
+            "escrow_minimum": "900000000",
+            "contributed_elsewhere": "5000",
+            "rail": "fedwire",
+        }
         maker = sign_in(Role.MAKER)
-        maker.post(reverse("admin:funds_fund_add"), form)
+        maker.post(reverse("admin:funds_fund_add"), {**form, **criteria})
         fund = Fund.objects.get(code="aldine-iii")
+        assert (fund.regime, fund.eligibility, fund.rail) == ("3c1", "accredited", "fedwire")
+        assert fund.required_documents == ["subscription agreement", "tax form"]
+        amounts = (fund.second_person_above, fund.escrow_minimum, fund.contributed_elsewhere)
+        assert amounts == (100_000_000, 900_000_000, 5_000)
+        bare = {**form, "code": "aldine-iv", "account_number": "5544332299"}
+        maker.post(reverse("admin:funds_fund_add"), bare)
+        plain = Fund.objects.get(code="aldine-iv")
+        assert (plain.regime, plain.eligibility, plain.contributed_elsewhere) == ("none", "none", 0)
         assert (fund.status, fund.number_last4) == ("draft", "2211")
         assert "already" in maker.post(reverse("admin:funds_fund_add"), {**form, "code": "another"})
         assert Fund.objects.filter(number_last4="2211").count() == 1
