@@ -100,6 +100,18 @@ class Step(models.TextChoices):
     BLOCKED = "blocked", "cannot move by itself"
 
 
+# The blocker of a transfer on which the engine itself failed, and where it goes on once people say so.
+ENGINE_FAULT = "engine_fault"
+RESUMES_AT = {
+    State.IN_REVIEW: Step.DECIDE,
+    State.WAITLISTED: Step.PROMOTE,
+    State.APPROVED: Step.WITHDRAW,
+    State.WITHDRAWING: Step.ASK_WITHDRAWAL,
+    State.DEPOSITING: Step.ASK_DEPOSIT,
+    State.REFUNDING: Step.ASK_REFUND,
+}
+
+
 class NextStep(models.TextChoices):
     """What comes after `withdrawn`; `none` requires a blocker."""
 

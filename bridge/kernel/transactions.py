@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from bridge.kernel import clock, locking
+
+# The database is away, restarts, or chose this transaction as the victim of a deadlock. Says nothing about the rows.
+DATABASE_FAULTS = (OperationalError, InterfaceError)
 
 
 @contextmanager

@@ -45,5 +45,6 @@ BRIDGE_POLICY = {
     "ask_first": 1,
     "ask_last": 15,
     "settle_poll": 3,
+    "escrow_poll": 3,
     "finality": 20,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.kernel.money import display
-from funds.rules.facts import CREATE, WITHDRAWAL, Facts
+from funds.rules.facts import CREATE, DEPOSIT, WITHDRAWAL, Facts
 from funds.rules.outcomes import Outcome
 from funds.rules.registry import Finding, Values, rule
 
@@ -28,6 +28,29 @@ def minimum(facts: Facts, values: Values) -> Finding:
     there = f" with the {display(already, currency)} already there" if already else ""
     reason = f"{display(amount, currency)}{there} is below the fund's minimum of {display(least, currency)}."
     return Outcome.FAIL, reason, inputs
+
+
+@rule(
+    id="minimum_reached",
+    version=1,
+    stages=(DEPOSIT,),
+    asks="Is the minimum still reached, now that some of what it counted on may not have come?",
+    overridable=Outcome.FAIL,
+)
+def minimum_reached(facts: Facts, values: Values) -> Finding:
+    """A top-up may be asked for before what it tops up has left the investor: it waits for that, and fails with it.
+
+    What the fund itself cut back, or a bank kept on the way, is judged by what was asked for.
+    """
+    asked, least, place = max(facts.request.amount, facts.request.cut_from), facts.fund.minimum, facts.place
+    inputs = {"amount": asked, "arrived": place.arrived, "already": place.already, "minimum": least}
+    if place.arrived + asked >= least:
+        return Outcome.PASS, "The minimum is reached.", inputs
+    currency = facts.fund.currency
+    if place.already + asked >= least:
+        waits = display(place.already - place.arrived, currency)
+        return Outcome.HOLD, f"The minimum is reached only with {waits} that has not come yet.", inputs
+    return Outcome.FAIL, f"Without the rest, {display(asked, currency)} is below {display(least, currency)}.", inputs
 
 
 @rule(

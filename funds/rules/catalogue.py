@@ -41,6 +41,7 @@ ORDER: Final = (
     "account_open",
     "currency",
     "minimum",
+    "minimum_reached",
     "maximum",
     "second_person",
     "seats",

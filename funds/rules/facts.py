@@ -71,12 +71,14 @@ class PlaceFacts(Record):
     """The investor's place in this fund.
 
     `already` is what the investor has there, reserved and confirmed, without this transfer; `own_reserved` is what
-    this very transfer has reserved, which the fund's counters include and which must not count twice.
+    this very transfer has reserved, which the fund's counters include and which must not count twice. `arrived` is
+    the part of `already` that has left the investor: in clearing for this fund, on its way to it, or there.
     """
 
     has_seat: bool = False
     already: int = 0
     own_reserved: int = 0
+    arrived: int = 0
 
 
 @dataclass(frozen=True, slots=True)

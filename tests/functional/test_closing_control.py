@@ -195,13 +195,34 @@ class TestCommand:
         make_login(Role.CHECKER, username="chen")
         make_login(username="root", is_superuser=True)
         asked = self.run(mix.fund.code, "--plan", "return-all", "--propose", "--as", "chen")
-        with pytest.raises(CommandError, match="maker_is_checker"):
+        with pytest.raises(CommandError, match="somebody else must decide"):
             self.run(mix.fund.code, "--approve", asked["approval"], "--as", "chen")
         with pytest.raises(CommandError, match="none of the roles"):
             self.run(mix.fund.code, "--approve", asked["approval"], "--as", "root")
         with pytest.raises(CommandError, match="none of the roles"):
             self.run(mix.fund.code, "--plan", "settle", "--propose", "--as", "root")
         assert not Closing.objects.exists()
+
+    def test_resume_goes_on_with_this_fund_only_and_says_what_it_did(self, honouring: World) -> None:
+        mine, other = Mix(honouring).fund, Mix(honouring).fund
+        plan = begun(other, CUT)
+        out = StringIO()
+        call_command("close_fund", mine.code, "--resume", stdout=out)
+        assert out.getvalue().strip() == f"Nothing is running for {mine.code}."
+        assert not plan.steps.filter(state="done").exists()
+        call_command("close_fund", other.code, "--resume", stdout=out)
+        assert f"{other.code}: {plan.steps.filter(state='done').count()} steps of the plan 'cut-back'" in out.getvalue()
+        assert plan.steps.filter(state="done").exists()
+
+    @pytest.mark.parametrize(("login", "said"), [("chen", "closing"), ("nobody", "no active login")])
+    def test_a_plan_that_may_not_be_asked_for_is_not_printed(self, bridge: World, login: str, said: str) -> None:
+        fund = bridge.fund()
+        make_login(Role.CHECKER, username="chen")
+        out = StringIO()
+        with pytest.raises(CommandError, match=said) as refused:
+            call_command("close_fund", fund.code, "--plan", "settle", "--propose", "--as", login, stdout=out)
+        assert out.getvalue() == ""
+        assert "(" not in str(refused.value)
 
     def test_tables_for_people(self, bridge: World) -> None:
         mix = Mix(bridge)
@@ -218,8 +239,8 @@ class TestCommand:
             (["{fund}", "--plan", "cut-back"], "needs a target"),
             (["{fund}", "--plan", "settle", "--target", "5"], "no target"),
             (["{fund}", "--plan", "cut-back", "--target", "-1"], "needs a target"),
-            (["{fund}", "--plan", "cut-back", "--target", "99999999999"], "nothing_to_cut"),
-            (["{fund}", "--approve", "apr_1", "--as", "chen"], "malformed_id"),
+            (["{fund}", "--plan", "cut-back", "--target", "99999999999"], "not more than the target"),
+            (["{fund}", "--approve", "apr_1", "--as", "chen"], "This is no approval id"),
             (["{fund}", "--approve", "apr_01jdb6v4s0f1v8w2k3m4n5p6q4", "--as", "chen"], "no closing"),
             (["{fund}", "--plan", "settle", "--propose"], "Say who acts"),
             (["{fund}", "--plan", "settle", "--propose", "--as", "nobody"], "no active login"),

@@ -39,6 +39,15 @@ class TestReplay:
         assert totals["moves"] == {"pass → fail": 1}
         assert bridge.fresh(large).state == "approved"
 
+    def test_ids_stay_whole_in_a_pipe(self, bridge: World, tmp_path: Path) -> None:
+        large = bridge.request(bridge.account(), bridge.fund(rail="fedwire"), 2_000_000)
+        file, out, today = tmp_path / "draft.json", StringIO(), clock.now().date().isoformat()
+        file.write_text('{"limit_fedwire": 1500000}')
+        call_command(
+            "replay_rules", "--rule", "rail_limit", "--params", str(file), "--from", today, "--to", today, stdout=out
+        )
+        assert large.public_id in out.getvalue()
+
     def test_all_shows_what_stays_too(self, bridge: World, tmp_path: Path) -> None:
         bridge.request(bridge.account(), bridge.fund(rail="fedwire"), 1_000_000)
         *rows, totals = replay(tmp_path, {}, "--all", rule="rail_limit")

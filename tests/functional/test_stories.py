@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import OperationalError
 
 from accounts.ledger.kinds import Kind
 from accounts.ledger.queries import balance, money_on_the_bridge
@@ -12,7 +13,9 @@ from funds.models import Allocation, FundCapacity
 from funds.services import set_fund_status
 from tests.world import CHECKER, HARBOR, INVESTOR, MERIDIAN, World
 from transfers import facts, services
+from transfers.engine import drain, steps
 from transfers.models import BankInstruction, Work
+from transfers.states import Step
 
 AMOUNT = 1_000_000
 
@@ -114,6 +117,33 @@ class TestBeforeTheMoneyMoves:
         bridge.run()
         assert FundCapacity.objects.get(fund=fund).seats_taken == 1
         assert cash(fund) == 3 * AMOUNT
+
+    def test_a_top_up_of_what_never_comes_is_given_back(self, bridge: World) -> None:
+        fund, investor = bridge.fund(minimum=2_500_000), bridge.investor()
+        first, second = bridge.account(investor=investor), bridge.account(investor=investor)
+        bridge.fault(Fault.REJECT, kind="withdrawal", code="R01", at_settlement=True)
+        large = bridge.request(first, fund, 2_600_000)
+        bridge.run(rounds=1, seconds=0)
+        small = bridge.request(second, fund, 100)
+        assert small.state == "approved"
+        bridge.run(seconds=700, rounds=8)
+        assert bridge.fresh(large).state == "failed"
+        assert bridge.fresh(small).state == "refunded"
+        assert cash(fund) == 0
+
+    def test_a_top_up_waits_for_what_it_tops_up(self, bridge: World) -> None:
+        fund, investor = bridge.fund(minimum=2_500_000), bridge.investor()
+        first, second = bridge.account(investor=investor), bridge.account(investor=investor)
+        bridge.fault(Fault.TIMEOUT_BEFORE, kind="withdrawal")
+        large = bridge.request(first, fund, 2_600_000)
+        bridge.run(rounds=1, seconds=0)
+        small = bridge.request(second, fund, 100)
+        bridge.run(rounds=6)
+        waiting = bridge.fresh(small)
+        assert (waiting.state, waiting.blocker_code) == ("withdrawn", "waiting_for_minimum")
+        bridge.advance(days=2, minutes=1)
+        bridge.run(seconds=700, rounds=8)
+        assert {bridge.fresh(large).state, bridge.fresh(small).state} == {"completed"}
 
     def test_what_is_held_is_not_available_twice(self, bridge: World) -> None:
         account, fund = bridge.account(balance=1_500_000), bridge.fund()
@@ -234,6 +264,37 @@ class TestOutcomeUnknown:
         bridge.run(rounds=12)
         assert bridge.fresh(first).state == "completed"
         assert bridge.fresh(follower).state == "completed"
+
+
+class TestTheEngineItselfFails:
+    def test_a_transfer_set_aside_goes_on_when_people_say_so(
+        self, bridge: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        with monkeypatch.context() as broken:
+            broken.setitem(steps.HANDLERS, Step.WITHDRAW, lambda _: 1 / 0)  # type: ignore[arg-type, return-value]
+            bridge.run(rounds=1)
+        assert bridge.fresh(transfer).blocker_code == "engine_fault"
+        (done,) = services.retry_transfers(changes=[Change(transfer.id)], actor=CHECKER)
+        assert isinstance(done, Done)
+        bridge.run()
+        assert bridge.fresh(transfer).state == "completed"
+
+    def test_a_database_that_is_away_is_no_fault_of_a_transfer(
+        self, bridge: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(_: object) -> None:
+            raise OperationalError("the database system is starting up")
+
+        transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        with monkeypatch.context() as broken:
+            broken.setitem(steps.HANDLERS, Step.WITHDRAW, away)
+            with pytest.raises(OperationalError):
+                drain()
+        assert bridge.fresh(transfer).blocker_code == ""
+        bridge.advance(minutes=2)  # the lease is over
+        bridge.run()
+        assert bridge.fresh(transfer).state == "completed"
 
 
 class TestReturns:

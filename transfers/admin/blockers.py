@@ -94,6 +94,29 @@ BLOCKERS: dict[str, Advice] = {
         "Recall refused",
         "The money is still at the fund. Agree with the fund on its return and recall it again, or leave it there.",
     ),
+    "waiting_for_escrow": Advice(
+        "Waiting for the raise",
+        "The money is in the settlement account until the raise reaches its minimum. It goes on by itself.",
+    ),
+    "waiting_for_minimum": Advice(
+        "Waiting for what it tops up",
+        "The fund's minimum is reached only with another transfer of this investor that has not come yet. It goes on "
+        "by itself, and is given back where the other one fails.",
+    ),
+    "criteria_on_hold": Advice(
+        "A rule wants a person to look",
+        "The money is in the settlement account. Read the decisions before the deposit, mend what they name, then "
+        "retry; or refund the investor.",
+    ),
+    "released": Advice(
+        "Released from a freeze",
+        "The money is in the settlement account and has no place in the fund. Refund the investor, or free a place "
+        "and retry.",
+    ),
+    "engine_fault": Advice(
+        "Bridge itself failed on it",
+        "Tell the engineers, who have the details in the log. When it is mended, let it go on.",
+    ),
     "frozen": Advice(
         "Frozen by law",
         "Nothing may move. Only compliance, two people together, may release it. Tell nobody outside compliance.",

@@ -45,7 +45,8 @@ def context(request: HttpRequest, transfer: Transfer) -> dict[str, Any]:
     """Everything that the template needs. About a dozen queries, whatever the transfer went through."""
     legs = list(transfer.instructions.order_by("id"))
     work = Work.objects.filter(pk=transfer.pk).first()
-    names = _names((transfer.requested_by, transfer.approved_by))
+    events = _events(request, transfer)
+    names = _names((transfer.requested_by, transfer.approved_by, *_logins_in(events)))
     return {
         "transfer": transfer,
         "identifier": whole_id("transfer", transfer.pk),
@@ -54,7 +55,7 @@ def context(request: HttpRequest, transfer: Transfer) -> dict[str, Any]:
         "blocker": advice(transfer.blocker_code) if transfer.blocker_code else None,
         "stops": _stops(transfer, legs),
         "facts": _facts(transfer, work, names),
-        "events": [_told(event) for event in _events(request, transfer)],
+        "events": [_told(event, names) for event in events],
         "tables": [table for table in _tables(request, transfer, legs) if table is not None],
         "metadata": json_block(transfer.metadata) if transfer.metadata else "",
     }
@@ -67,6 +68,10 @@ def _names(logins: Iterable[str]) -> dict[str, str]:
         return {}
     users = get_user_model().objects.filter(pk__in=keys).values_list("pk", "username")
     return {str(pk): name for pk, name in users}
+
+
+def _logins_in(events: Iterable[Event]) -> Iterable[str]:
+    return (str(value) for event in events for key, value in event.data.items() if key.endswith("_by"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +189,7 @@ def _events(request: HttpRequest, transfer: Transfer) -> list[Event]:
     return list(timeline(subject_type="transfer", subject_id=transfer.pk)[:MOST])
 
 
-def _told(event: Event) -> dict[str, object]:
+def _told(event: Event, names: dict[str, str]) -> dict[str, object]:
     """One step of the timeline, in words."""
     verb = event.type.partition(".")[2].replace("_", " ")
     currency = str(event.data.get("currency", ""))
@@ -192,7 +197,8 @@ def _told(event: Event) -> dict[str, object]:
     for key, value in event.data.items():
         if key in QUIET or not value:
             continue
-        details.append(_detail(key, value, currency))
+        said = names.get(str(value), value) if key.endswith("_by") else value
+        details.append(_detail(key, said, currency))
     return {
         "link": link("events.event", event.pk, verb.capitalize()),
         "badge": badge(event.state),

@@ -14,7 +14,7 @@ from transfers import facts, services
 from transfers.models import Transfer
 from transfers.policy import policy
 from transfers.reconciliation.services import LONGEST_RESOLUTION, MAY_RESOLVE, resolve_breaks
-from transfers.states import CANCELLABLE, RECALL_DUE, RECALL_OPEN, RECALL_REJECTED, NextStep, State
+from transfers.states import CANCELLABLE, ENGINE_FAULT, RECALL_DUE, RECALL_OPEN, RECALL_REJECTED, NextStep, State
 
 OPERATIONS = frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE})
 DECIDERS = frozenset({Role.CHECKER, Role.COMPLIANCE})
@@ -70,6 +70,10 @@ def _retry(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Seq
     return services.retry_transfers(changes=changes, actor=actor)  # type: ignore[return-value]
 
 
+def _was_set_aside(transfer: Any) -> bool:
+    return transfer.blocker_code == ENGINE_FAULT
+
+
 TRANSFER_VERBS = (
     Verb(
         name="approve",
@@ -113,6 +117,16 @@ TRANSFER_VERBS = (
         fits=_waits_for_people,
         roles=OPERATIONS,
         icon="replay",
+    ),
+    Verb(
+        name="resume",
+        label="Go on",
+        done="back in the engine's hands",
+        question="The engine failed on it. It goes on where it stood; nothing is sent twice.",
+        run=_retry,
+        fits=_was_set_aside,
+        roles=OPERATIONS,
+        icon="play_arrow",
     ),
     Verb(
         name="refund",

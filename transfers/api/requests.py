@@ -16,8 +16,9 @@ from bridge.kernel.api.paging import newest_first
 from bridge.kernel.api.roles import EVERYBODY, actor_of, sees_everything
 from bridge.kernel.api.schema import ETAG, documented, page_of
 from bridge.kernel.api.views import BridgeView, path_id
-from bridge.kernel.errors import BridgeError
+from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.results import Actor, Refused, Role
+from funds.models import Fund
 from transfers import disclosure, facts, queries, services
 from transfers.api.rendering import render_each, render_events, render_transfers
 from transfers.api.serializers import (
@@ -76,6 +77,8 @@ def wanted_by(request: Request, actor: Actor) -> services.TransferRequest:
     if actor.role == Role.INVESTOR and not accounts_of(request.user).filter(pk=account).exists():
         message = "There is no such account, or it is not yours to see."
         raise UnknownReference(errors={"source_account": [{"code": "not_found", "message": message}]})
+    if actor.role == Role.INVESTOR and Fund.objects.filter(pk=body["fund"], status=Fund.Status.DRAFT).exists():
+        raise refuse(NotFound(what="fund", field="fund"))  # a draft is the firm's own matter, its name too
     return as_request(body)
 
 

@@ -9,6 +9,7 @@ from bridge.kernel import clock
 from bridge.kernel.gateway import InstructionKind, InvalidCallback, Report
 from bridge.kernel.gateways import UnknownInstitution
 from bridge.kernel.results import Refused
+from bridge.kernel.transactions import DATABASE_FAULTS
 from transfers.engine import calls, steps
 from transfers.models import BankInstruction, InboundCallback
 
@@ -49,6 +50,8 @@ def process(*, limit: int) -> int:
 def _apply(kind: InstructionKind, rows: list[InboundCallback], reports: dict[int, Report]) -> None:
     try:
         results = steps.apply(kind, [reports[row.id] for row in rows])
+    except DATABASE_FAULTS:
+        raise  # they stay waiting
     except Exception as error:
         logger.exception("callbacks of kind %s could not be applied", kind)
         for row in rows:

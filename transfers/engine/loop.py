@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 
 from bridge.kernel import clock
 from bridge.kernel.results import ENGINE
+from bridge.kernel.transactions import DATABASE_FAULTS
 from transfers import facts, services
 from transfers.engine import callbacks, claims, steps
 from transfers.models import Transfer, Work
 from transfers.policy import policy
-from transfers.states import Step
+from transfers.states import ENGINE_FAULT, Step
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +60,15 @@ def promote() -> int:
 
 
 def isolated(ids: Sequence[uuid.UUID], handler: Callable[[Sequence[uuid.UUID]], None]) -> None:
-    """Run a batch; when it fails, halve it until the poisoned transfer stands alone, and block that one."""
+    """Run a batch; when it fails, halve it until the poisoned transfer stands alone, and block that one.
+
+    A database that is away, or that chose this transaction as the victim of a deadlock, says nothing about any
+    transfer: that goes up, and the work is due again when its lease is over.
+    """
     try:
         handler(ids)
+    except DATABASE_FAULTS:
+        raise
     except Exception as error:
         if len(ids) > 1:
             logger.warning("a batch of %d failed (%s), halving it", len(ids), error)
@@ -75,8 +82,8 @@ def isolated(ids: Sequence[uuid.UUID], handler: Callable[[Sequence[uuid.UUID]], 
 
 def _set_aside(transfer_id: uuid.UUID, error: Exception) -> None:
     row = Transfer.objects.filter(pk=transfer_id).values_list("blocker_code", flat=True).first()
-    if row == "engine_fault":
+    if row == ENGINE_FAULT:
         services.postpone_work(transfer_ids=[transfer_id], seconds=60)
         return
     message = f"Bridge could not work on this transfer ({type(error).__name__}). Engineers have the details in the log."
-    services.block_transfers(transfer_ids=[transfer_id], code="engine_fault", message=message, actor=ENGINE)
+    services.block_transfers(transfer_ids=[transfer_id], code=ENGINE_FAULT, message=message, actor=ENGINE)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from bridge.kernel.gateway import InstructionKind, Report
 from bridge.kernel.results import ENGINE, Done, Refused, Result
+from bridge.kernel.transactions import DATABASE_FAULTS
 from transfers import facts, services
 from transfers.engine import calls
 from transfers.models import BankInstruction, Transfer
@@ -86,6 +87,8 @@ def apply(kind: InstructionKind, reports: list[Report]) -> list[Result]:
         return []
     try:
         results = SETTLE[kind](reports=reports, actor=ENGINE)
+    except DATABASE_FAULTS:
+        raise
     except Exception:
         if len(reports) == 1:
             raise

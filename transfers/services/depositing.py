@@ -20,6 +20,9 @@ from transfers.services.batch import Batch
 from transfers.services.verifying import Subject
 from transfers.states import NextStep, State, Step
 
+# Rules whose hold passes with time, and the blocker that says so.
+WAITS = {"escrow_minimum": "waiting_for_escrow", "minimum_reached": "waiting_for_minimum"}
+
 
 def begin_deposits(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Result]:
     """Begin those that may: rules again, D1 posted, instruction committed as submitted (`Done.data["sent"]`).
@@ -76,6 +79,7 @@ def _begin(batch: Batch, transfer: Transfer, attempt: int, judge: verifying.Judg
         amount=transfer.amount,
         currency=transfer.currency,
         own_reserved=reserved,
+        cut_from=transfer.requested_amount if transfer.requested_amount > transfer.amount else 0,
         transfer_id=transfer.id,
     )
     verdict, seen = judge(subject, observation=None)
@@ -103,8 +107,8 @@ def _stop(batch: Batch, transfer: Transfer, verdict: Verdict) -> None:
         freezing.freeze(batch, transfer, why)
         return
     against = {decision.rule for decision in verdict.against}
-    if against == {"escrow_minimum"}:
-        _wait(batch, transfer, "waiting_for_escrow", why)
+    if verdict.outcome == Verdicts.HOLD and against <= WAITS.keys():
+        _wait(batch, transfer, next(code for rule, code in WAITS.items() if rule in against), why)
         return
     if verdict.outcome == Verdicts.FAIL and transfer.fund.on_deposit_failure == Fund.OnDepositFailure.REFUND:
         unwinding.turn_back(batch, transfer, verifying.reasons(verdict, at_least=Verdicts.FAIL))

@@ -26,7 +26,7 @@ from funds.rules.outcomes import Outcome
 from transfers.facts import Facts
 from transfers.models import Transfer
 from transfers.policy import policy
-from transfers.services import verifying
+from transfers.services import history, verifying
 from transfers.services.batch import REVIEW, Batch
 from transfers.services.verifying import Subject
 from transfers.states import HELD, State, Step
@@ -149,7 +149,7 @@ class _Intake:
             if request.source_account_id in self.accounts and request.fund_id in self.funds
         }
         self.places: Places = Places.read(pairs=pairs) if dry else batch.lock_places(pairs, [])
-        self.duplicates = verifying.find_duplicates(
+        self.duplicates = history.find_duplicates(
             [(request.source_account_id, request.fund_id, request.amount) for request in requests], at=batch.at
         )
         self.judge = verifying.Judge.of(

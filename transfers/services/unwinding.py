@@ -16,7 +16,7 @@ from transfers.policy import policy
 from transfers.services import deciding, orders, outcomes
 from transfers.services.batch import Batch
 from transfers.services.requesting import Render
-from transfers.states import NextStep, State, Step
+from transfers.states import ENGINE_FAULT, RESUMES_AT, NextStep, State, Step
 
 OPERATIONS = (Role.MAKER, Role.CHECKER, Role.COMPLIANCE, Role.SERVICE)
 
@@ -74,7 +74,10 @@ def refund_transfers(
 def retry_transfers(
     *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
 ) -> list[Result] | idempotency.Answer:
-    """People decide that the deposit is tried again, with a new instruction. Refused as in `refund_transfers`."""
+    """People decide that the deposit is tried again, with a new instruction. Refused as in `refund_transfers`.
+
+    A transfer on which the engine itself failed goes on where it stood, in every state.
+    """
     return _directed(changes, actor, NextStep.DEPOSIT, Step.DEPOSIT, "retried", key, render)
 
 
@@ -113,12 +116,16 @@ def _directed(
         results: list[Result] = []
         for change in changes:
             row = found.get(change.id)
-            error = deciding.refusal(change, row, actor, (State.WITHDRAWN,), verb, False)
+            stuck = row is not None and row.blocker_code == ENGINE_FAULT
+            states = (State.WITHDRAWN, *RESUMES_AT) if stuck and step == Step.DEPOSIT else (State.WITHDRAWN,)
+            error = deciding.refusal(change, row, actor, states, verb, False)
             if error is None and actor.role not in OPERATIONS:
                 error = NotAllowed()
             if error is not None or row is None:
                 results.append(Refused(change.id, error or WrongState(state="unknown", verb=verb)))
-            elif row.next_step != NextStep.NONE:
+            elif stuck and step == Step.DEPOSIT and row.next_step != NextStep.NONE:
+                results.append(_resume(batch, row, change))
+            elif row.next_step != NextStep.NONE and not stuck:
                 results.append(Refused(change.id, NothingWaits(next_step=row.get_next_step_display())))
             else:
                 code = row.blocker_code
@@ -133,6 +140,19 @@ def _directed(
         answer = render(results)
         idempotency.keep(key, answer, at=moment)
         return answer
+
+
+def _resume(batch: Batch, row: Transfer, change: Change) -> Result:
+    """Back into the engine's hands, at the step of its state; what waits for its time keeps it."""
+    row.unblock()
+    batch.note(row, "transfer.unblocked", code=ENGINE_FAULT, reason=change.reason)
+    state = State(row.state)
+    if state == State.WITHDRAWN:
+        step = Step.REFUND if row.next_step == NextStep.REFUND else Step.DEPOSIT
+    else:
+        step = RESUMES_AT[state]
+    batch.schedule(row, step, row.expires_at if step in (Step.DECIDE, Step.PROMOTE) else batch.at)
+    return Done(row.id, str(row.state), row.version)
 
 
 def _may_begin(row: Transfer) -> bool:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
-
-from django.db import connection
 
 from accounts.models import BalanceObservation, InvestorAccount
 from accounts.queries import available
-from bridge.kernel import ids
 from funds.criteria import Criteria
 from funds.models import Fund, FundCapacity
 from funds.rules import facts as rule_facts
@@ -21,17 +18,7 @@ from funds.rules.engine import Decision, Verdict, verify
 from funds.rules.facts import CREATE, DEPOSIT, Stage
 from funds.rules.outcomes import Outcome
 from funds.services import Verified
-
-WINDOW = timedelta(hours=24)
-
-_DUPLICATES = """
-    SELECT u.n, count(t.id), (array_agg(t.id ORDER BY t.id DESC))[1]
-    FROM unnest(%s::int[], %s::uuid[], %s::uuid[], %s::bigint[]) AS u(n, account_id, fund_id, amount)
-    JOIN transfers_transfer AS t ON t.source_account_id = u.account_id AND t.fund_id = u.fund_id
-        AND t.amount = u.amount AND t.created_at > %s
-        AND t.state NOT IN ('rejected', 'cancelled', 'expired', 'failed') AND t.split_from_id IS NULL
-    GROUP BY u.n
-"""
+from transfers.services import history
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +47,7 @@ class Judge:
     criteria: Criteria
     velocity: dict[tuple[uuid.UUID, str], VelocityFacts]
     raised: dict[uuid.UUID, int]
+    arrived: dict[tuple[uuid.UUID, uuid.UUID], int]
 
     @classmethod
     def of(
@@ -79,8 +67,9 @@ class Judge:
             at,
             cast("Stage", str(stage)),
             criteria,
-            velocities(owners, at=at, besides=transfer_ids) if limited else {},
-            raised(escrowed) if escrowed else {},
+            history.velocities(owners, at=at, besides=transfer_ids) if limited else {},
+            history.raised(escrowed) if escrowed else {},
+            history.arrived([fund.id for fund in every], owners) if stage == DEPOSIT else {},
         )
 
     def __call__(self, subject: Subject, *, observation: BalanceObservation | None) -> tuple[Verdict, rule_facts.Facts]:
@@ -100,6 +89,11 @@ class Judge:
             count_month=seen.count_month + 1,
             sum_month=seen.sum_month + subject.amount,
         )
+
+    def arrived_before(self, subject: Subject) -> int:
+        """What of this investor has left for this fund beside this transfer, which is itself among it by now."""
+        total = self.arrived.get((subject.fund.id, subject.account.investor_id), 0)
+        return max(total - subject.amount, 0)
 
     def facts(self, subject: Subject) -> dict[str, Any]:
         fund, account = subject.fund, subject.account
@@ -123,6 +117,7 @@ def _judge(subject: Subject, judge: Judge, observation: BalanceObservation | Non
             has_seat=subject.already + subject.own_reserved > 0,
             already=subject.already,
             own_reserved=subject.own_reserved,
+            arrived=judge.arrived_before(subject),
         ),
         account=rule_facts.AccountFacts(
             status=subject.account.status,
@@ -160,66 +155,6 @@ def reasons(verdict: Verdict, *, at_least: Outcome) -> list[dict[str, str]]:
 
 def sentence(verdict: Verdict, *, at_least: Outcome) -> str:
     return " ".join(item["reason"] for item in reasons(verdict, at_least=at_least))[:400]
-
-
-def find_duplicates(wanted: Sequence[tuple[uuid.UUID, uuid.UUID, int]], *, at: datetime) -> dict[int, tuple[int, str]]:
-    """For each (account, fund, amount): how many like it in the last 24 hours that did not come to nothing."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _DUPLICATES,
-            [
-                list(range(len(wanted))),
-                [row[0] for row in wanted],
-                [row[1] for row in wanted],
-                [row[2] for row in wanted],
-                at - WINDOW,
-            ],
-        )
-        return {number: (count, ids.encode("transfer", latest)) for number, count, latest in cursor.fetchall()}
-
-
-_VELOCITY = """
-    SELECT investor_id, currency,
-        count(*) FILTER (WHERE created_at > %(day)s), sum(amount) FILTER (WHERE created_at > %(day)s),
-        count(*) FILTER (WHERE created_at > %(week)s), sum(amount) FILTER (WHERE created_at > %(week)s),
-        count(*), sum(amount)
-    FROM transfers_transfer
-    WHERE investor_id = ANY(%(investors)s::uuid[]) AND created_at > %(month)s AND id <> ALL(%(besides)s::uuid[])
-        AND state NOT IN ('rejected', 'cancelled', 'expired', 'failed') AND split_from_id IS NULL
-    GROUP BY investor_id, currency
-"""
-
-
-def velocities(
-    investor_ids: Iterable[uuid.UUID], *, at: datetime, besides: Iterable[uuid.UUID] = ()
-) -> dict[tuple[uuid.UUID, str], VelocityFacts]:
-    """How often and how much each investor asked for in the last day, week and thirty days; `besides` do not count."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _VELOCITY,
-            {
-                "investors": list(investor_ids),
-                "besides": list(besides),
-                "day": at - timedelta(days=1),
-                "week": at - timedelta(days=7),
-                "month": at - timedelta(days=30),
-            },
-        )
-        return {
-            (investor, currency): VelocityFacts(*(int(number or 0) for number in numbers))
-            for investor, currency, *numbers in cursor.fetchall()
-        }
-
-
-def raised(fund_ids: list[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """What has come in for each fund: at the fund, on its way there, or in clearing for it. Minor units."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT fund_id, sum(amount)::bigint FROM transfers_transfer WHERE fund_id = ANY(%s::uuid[]) "
-            "AND state IN ('withdrawn', 'depositing', 'completed') GROUP BY fund_id",
-            [fund_ids],
-        )
-        return dict(cursor.fetchall())
 
 
 def _fund(fund: Fund, capacity: FundCapacity) -> rule_facts.FundFacts:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import QuerySet
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +23,7 @@ from funds.models import Closing, Fund
 from transfers.closing import Below, Method, Plan, PlanKind, Terms
 from transfers.closing_approvals import CHECKERS, MAKERS, kind_of, payload_of
 from transfers.closing_overview import Overview, closing_overview, plan_closing
-from transfers.services import continue_closings
+from transfers.services import closing as closings
 
 
 class Command(BaseCommand):
@@ -47,7 +48,9 @@ class Command(BaseCommand):
         doing.add_argument("--propose", action="store_true", help="ask for a second person's approval of the plan")
         doing.add_argument("--approve", metavar="APR_ID", help="approve a proposed plan and carry it out")
         doing.add_argument("--withdraw", metavar="APR_ID", help="take a proposed plan back")
-        doing.add_argument("--resume", action="store_true", help="go on with an approved plan, as the engine does")
+        doing.add_argument(
+            "--resume", action="store_true", help="go on with this fund's approved plan, as the engine does"
+        )
         parser.add_argument("--as", dest="login", metavar="USERNAME", help="who proposes or approves")
         parser.add_argument("--reason", default="", help="why; kept with the approval")
         parser.add_argument("--expect", metavar="HASH", help="propose only if the plan still has this hash")
@@ -63,7 +66,7 @@ class Command(BaseCommand):
             elif options["withdraw"]:
                 body = self._withdraw(fund, options)
             elif options["resume"]:
-                body = {"steps_done": continue_closings(actor=ENGINE), **_progress(fund)}
+                body = self._resume(fund, options)
             elif options["plan"] is None:
                 if options["propose"]:
                     raise CommandError("Say which plan: --plan settle, cut-back or return-all.")
@@ -71,7 +74,7 @@ class Command(BaseCommand):
             else:
                 body = self._plan(fund, options)
         except BridgeError as error:
-            raise CommandError(f"{error.detail} ({error.code})") from error
+            raise CommandError(error.detail) from error
         if options["json"]:
             self.stdout.write(json.dumps(body))
 
@@ -109,14 +112,18 @@ class Command(BaseCommand):
             given = {name: options[name] for name in ("target", "method", "below")}
         elif options["target"] is not None:
             given = {"target": options["target"]}
-        plan = plan_closing(fund_id=fund.id, terms=Terms.of(given, kind=options["plan"]))
+        terms = Terms.of(given, kind=options["plan"])
+        actor = None
+        if options["propose"]:  # who may not ask, or asks too early, is told so before a long table
+            actor = _actor(options["login"], MAKERS)
+            closings.may_begin(fund, terms, _running(fund).first())
+        plan = plan_closing(fund_id=fund.id, terms=terms)
         console = console_for(self.stdout)
         if not options["json"]:
             _show_plan(console, fund, plan)
         body = {"fund": fund.code, "status": fund.status, **plan.as_json()}
-        if not options["propose"]:
+        if actor is None:
             return body
-        actor = _actor(options["login"], MAKERS)
         if options["expect"] not in (None, plan.hash):
             raise CommandError("Something changed since: the plan now has another hash. Look at it again.")
         payload = payload_of(plan.terms, plan.hash)
@@ -130,6 +137,22 @@ class Command(BaseCommand):
                 soft_wrap=True,
             )
         return {**body, "approval": approval.public_id}
+
+    def _resume(self, fund: Fund, options: dict[str, Any]) -> dict[str, Any]:
+        if not _running(fund).exists():
+            done, said = 0, f"Nothing is running for {fund.code}."
+            body = {"steps_done": done, **_progress(fund)}
+        else:
+            done = _carry_on(fund)
+            body = {"steps_done": done, **_progress(fund)}
+            closing = body["closing"]
+            said = (
+                f"{fund.code}: {done} steps of the plan '{closing['kind']}' were done now, {closing['pending']} are "
+                f"left. The plan is {closing['state']}."
+            )
+        if not options["json"]:
+            self.stdout.write(said)
+        return body
 
     def _withdraw(self, fund: Fund, options: dict[str, Any]) -> dict[str, Any]:
         actor, approval = _actor(options["login"], MAKERS), _approval(fund, options["withdraw"])
@@ -148,7 +171,7 @@ class Command(BaseCommand):
         (result,) = approvals.approve(changes=[Change(approval.id, reason=options["reason"])], actor=actor)
         if isinstance(result, Refused):
             raise result.error
-        continue_closings(actor=ENGINE)
+        _carry_on(fund)
         body = {"fund": fund.code, "approval": approval.public_id, "state": result.state, **_progress(fund)}
         if not options["json"]:
             closing = body["closing"]
@@ -180,6 +203,16 @@ def _actor(username: str | None, roles: frozenset[Role]) -> Actor:
     if not mine:
         raise CommandError(f"{username} has none of the roles that may do this: {', '.join(sorted(roles))}.")
     return Actor(str(user.pk), mine[0], Channel.COMMAND, user.get_username())
+
+
+def _running(fund: Fund) -> QuerySet[Closing]:
+    return Closing.objects.filter(fund=fund, state=Closing.State.RUNNING).order_by("id")
+
+
+def _carry_on(fund: Fund) -> int:
+    """Go on with this fund's plan only; returns how many steps were done."""
+    running = list(_running(fund).values_list("id", flat=True))
+    return sum(closings.carry_on(closing_id=closing_id, actor=ENGINE) for closing_id in running)
 
 
 def _progress(fund: Fund) -> dict[str, Any]:

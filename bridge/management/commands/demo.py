@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bridge.kernel.errors import BridgeError
 from bridge.management.demo import batch, report
-from bridge.management.demo.api import ApiSilent
+from bridge.management.demo.api import ApiRefused, ApiSilent
 from bridge.management.demo.plan import LEVELS, UnknownFault
 from bridge.management.output import console_for
 from bridge.sandbox.client import ControlRefused
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         logging.getLogger("bridge").setLevel(logging.WARNING)  # a line per call would drown the tables
         try:
             found = self._run(options)
-        except (UnknownFault, ApiSilent) as error:
+        except (UnknownFault, ApiSilent, ApiRefused) as error:
             raise CommandError(str(error)) from error
         except BridgeError as error:
             raise CommandError(error.detail) from error

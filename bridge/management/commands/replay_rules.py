@@ -12,6 +12,7 @@ from rich.table import Table
 
 from bridge.kernel.errors import BridgeError
 from bridge.kernel.money import display
+from bridge.management.output import console_for
 from funds.replaying import Row, Totals, play, runs
 
 SHOWN = 200
@@ -71,7 +72,7 @@ class Command(BaseCommand):
         self._show(kept, more, totals)
 
     def _show(self, kept: list[Row], more: int, totals: Totals) -> None:
-        console = Console(file=self.stdout)  # type: ignore[arg-type]
+        console = console_for(self.stdout)
         if kept:
             table = Table("transfer", "stage", "amount", "rule", "whole verdict", "reason")
             for row in kept:

@@ -113,9 +113,9 @@ def _instruction(instruction: BankInstruction) -> list[Row]:
     rows = []
     for name in _STAMPS:
         at = getattr(instruction, name)
-        if at is None or (name == "ended_at" and at == instruction.settled_at):
-            continue
-        word = instruction.state if name == "ended_at" else name.removesuffix("_at")
+        word = str(instruction.state) if name == "ended_at" else name.removesuffix("_at")
+        if at is None or (name == "ended_at" and word == "settled" and instruction.settled_at):
+            continue  # a leg that ended well is told once, as settled
         detail = f"{money} at {instruction.institution}, key {instruction.key}"
         if word == "settled":
             detail += f", credited {display(instruction.settled_amount, instruction.currency)}"

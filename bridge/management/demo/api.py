@@ -19,6 +19,10 @@ class ApiSilent(Exception):
     """The API gave no answer in time; the message says what was tried."""
 
 
+class ApiRefused(Exception):
+    """The server that answers is not ours, or is not well; the message says so in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
@@ -36,6 +40,7 @@ class Api:
 
     def __init__(self, base_url: str, *, deadline: float, at_once: int) -> None:
         limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=0)
+        self._base_url = base_url
         self._client = httpx.Client(base_url=f"{base_url}/api/v1", timeout=30.0, limits=limits, trust_env=False)
         self._deadline = deadline
 
@@ -43,10 +48,11 @@ class Api:
         self._client.close()
 
     def get(self, path: str, *, token: str, params: Params = ()) -> dict[str, Any]:
-        """Raises `ApiSilent`, and `RuntimeError` for anything but a 200: the demo only reads what is there."""
+        """Raises `ApiSilent`, and `ApiRefused` for anything but a 200: the demo only reads what is there."""
         answer = self._call("GET", path, token=token, params=params)
         if answer.status != httpx.codes.OK:
-            raise RuntimeError(f"GET {path} answered {answer.status}: {answer.body}")
+            why = answer.body.get("detail") or "it does not look like Bridge"
+            raise ApiRefused(f"The server at {self._base_url} answered GET {path} with HTTP {answer.status}: {why}")
         return answer.body
 
     def pages(self, path: str, *, token: str, params: Params = ()) -> list[dict[str, Any]]:
@@ -62,7 +68,7 @@ class Api:
             cursor = httpx.URL(page["next"]).params["cursor"]
 
     def post(self, path: str, *, token: str, body: dict[str, Any], key: str = "") -> Answer:
-        """Sent again under its key until there is an answer. Raises `ApiSilent`."""
+        """Sent again under its key until there is an answer. Raises `ApiSilent`, and `ApiRefused` for a 401."""
         return self._call("POST", path, token=token, body=body, key=key)
 
     def _call(
@@ -81,6 +87,11 @@ class Api:
             try:
                 reply = self._client.request(method, path, json=body, headers=headers, params=list(params))
                 answer = Answer(reply.status_code, _object(reply), "Idempotent-Replayed" in reply.headers)
+                if reply.status_code == httpx.codes.UNAUTHORIZED:
+                    raise ApiRefused(
+                        f"The server at {self._base_url} does not know the demo's logins: it belongs to another "
+                        "checkout or another database. Stop it, or start this one with make run."
+                    )
                 if reply.status_code not in _BUSY and answer.code != IN_FLIGHT:
                     return answer
                 why = f"HTTP {reply.status_code} {answer.code}".strip()

@@ -38,6 +38,7 @@ class Run:
     answered_seconds: float = 0.0
     seconds: float = 0.0
     advanced: int = 0
+    clock: str = ""  # Bridge's date at the end: a sandbox's clock runs ahead of today
     proof: proof.Proof = field(default_factory=proof.Proof)
 
     @property
@@ -81,7 +82,7 @@ class Hooks:
 
 
 def run(*, transfers: int, seed: int, faults: str, timeout: float, hooks: Hooks) -> Run:
-    """Raises `UnknownFault`, `NotASandbox`, `ControlRefused`, `ApiSilent`."""
+    """Raises `UnknownFault`, `NotASandbox`, `ControlRefused`, `ApiSilent`, `ApiRefused`."""
     made = names.investors()
     wanted = plan.make(count=transfers, seed=seed, faults=faults, investors=made, now=clock.now())
     data.ensure()
@@ -97,6 +98,7 @@ def run(*, transfers: int, seed: int, faults: str, timeout: float, hooks: Hooks)
         mine = of_investor.get(row.investor)
         return mine if mine and row.number % 2 else tokens["service"]
 
+    api.get("/funds", token=tokens["service"], params=[("limit", "1")])  # is it our server? Before anything is changed
     rules = _set_faults(control, wanted)
     try:
         began = time.monotonic()
@@ -113,6 +115,7 @@ def run(*, transfers: int, seed: int, faults: str, timeout: float, hooks: Hooks)
         api.close()
     hooks.say("Comparing books and checking every invariant")
     found.proof = proof.prove(transfers=[row.id for row in found.sent if row.id], control=control)
+    found.clock = clock.now().date().isoformat()
     return found
 
 

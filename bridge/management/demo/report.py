@@ -30,6 +30,7 @@ def show(run: Run, console: Console) -> None:
             console.print(Text(f"{title}: {line}", style="red"), soft_wrap=True)
         if len(lines) > SHOWN:
             console.print(Text(f"{title}: … and {len(lines) - SHOWN} more", style="red"))
+    console.print(f"Bridge's clock: {run.clock}", highlight=False)
     verdict = "The demo holds." if run.holds else "The demo FAILS."
     console.print(Text(verdict, style="bold green" if run.holds else "bold red"))
 
@@ -49,6 +50,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "answered_seconds": round(run.answered_seconds, 2),
         "transfers_per_second": round(_rate(run), 2),
         "clock_advanced_seconds": run.advanced,
+        "clock": run.clock,
         "funds": [
             {name: row[name] for name in ("id", "code", "status", "currency", "seats", "amounts")} for row in run.funds
         ],
@@ -115,7 +117,7 @@ def _proof(run: Run) -> Table:
     row("Transfers at their end", f"{len(run.transfers) - len(run.open)} of {run.asked}", not run.open)
     row("Money left on the bridge", _money(proof.inside), not proof.inside)
     if proof.inside_all != proof.inside:
-        row("… with other people's transfers", _money(proof.inside_all))
+        row("… with the transfers of earlier batches that have not ended", _money(proof.inside_all))
     row(
         "The bank's books against ours, per reference",
         f"{proof.references} references, {len(proof.differences)} differences",

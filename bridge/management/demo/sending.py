@@ -36,7 +36,7 @@ class Senders:
     funds: dict[str, str]
 
     def all(self, plan: Plan, *, progress: Callable[[], None]) -> list[Sent]:
-        """In the order of the plan. Raises `ApiSilent`."""
+        """In the order of the plan. Raises `ApiSilent`, `ApiRefused`."""
         first = [row for row in plan.requests if row.follows is None]
         then = [row for row in plan.requests if row.follows is not None]
         sent = [*self._wave(first, progress), *self._wave(then, progress)]

@@ -12,10 +12,11 @@ from django.urls import reverse
 
 from accounts import services as accounts
 from bridge.events.services import seal
-from bridge.kernel.results import Role
+from bridge.kernel.results import Actor, Change, Channel, Role
 from bridge.roles import APPS
 from tests.functional.admin.conftest import Console, SignIn
-from tests.world import MERIDIAN, SETUP, World
+from tests.world import MAKER, MERIDIAN, SETUP, World
+from transfers import facts, services
 from transfers.models import Transfer
 
 LISTS = ("transfers.transfer", "transfers.bankinstruction", "transfers.work", "ledger.entry", "ledger.posting")
@@ -104,6 +105,19 @@ class TestEveryPage:
         cost(short)
         assert cost(done) <= cost(short) + 1
         assert cost(done) <= 20
+
+
+class TestTimeline:
+    def test_names_who_approved_and_not_their_number(self, bridge: World, sign_in: SignIn) -> None:
+        checker = sign_in(Role.CHECKER, username="chen.li").user
+        transfer = bridge.request(bridge.account(), bridge.fund())
+        services.hold_transfers(changes=[Change(transfer.pk, reason="A closer look.")], actor=MAKER)
+        actor = Actor(str(checker.pk), Role.CHECKER, Channel.ADMIN, "somebody")
+        known = facts.gather(account_ids={transfer.source_account_id}, max_age=900)
+        services.approve_transfers(changes=[Change(transfer.pk)], actor=actor, facts=known)
+        page = sign_in(Role.MAKER).get(page_of(transfer))
+        assert "approved by: chen.li" in page
+        assert f"approved by: {checker.pk}" not in page
 
 
 class TestSecrets:

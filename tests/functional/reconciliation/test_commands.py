@@ -218,7 +218,7 @@ class TestTimeline:
         ]
         assert places == sorted(places)
         assert "+USD 25,000.00 clearing" in text
-        assert "withdrawal 1 settled" in text
+        assert (text.count("withdrawal 1 settled"), text.count("deposit 1 settled")) == (1, 1)
         assert "Transfer completed" in text
 
     def test_as_json(self, bench: Bench) -> None:

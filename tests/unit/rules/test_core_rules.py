@@ -284,3 +284,26 @@ class TestSecondPerson:
     ) -> None:
         facts = world(request__amount=amount, fund__second_person_above=above)
         assert decide("second_person", facts).outcome == outcome
+
+
+class TestMinimumReached:
+    @pytest.mark.parametrize(
+        ("amount", "asked", "arrived", "already", "outcome"),
+        [
+            (100_00, 0, 0, 0, "pass"),
+            (99_99, 0, 0, 0, "fail"),
+            (99_99, 0, 1, 1, "pass"),
+            (99_99, 0, 0, 1, "hold"),
+            (1, 0, 0, 99_98, "fail"),
+            (1, 0, 99_99, 99_99, "pass"),
+            (99_80, 100_00, 0, 0, "pass"),
+        ],
+    )
+    def test_a_top_up_counts_only_on_what_has_come(
+        self, amount: int, asked: int, arrived: int, already: int, outcome: str
+    ) -> None:
+        facts = world(
+            request__stage="deposit", request__amount=amount, request__cut_from=asked, fund__minimum=100_00,
+            place__arrived=arrived, place__already=already,
+        )  # fmt: skip
+        assert decide("minimum_reached", facts).outcome == outcome
