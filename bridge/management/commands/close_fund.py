@@ -1,3 +1,7 @@
+"""Closing a fund from the command line. Longer than most modules: one command with six doors, each of which explains
+itself to people; splitting it would scatter one table and its words.
+"""
+
 from __future__ import annotations
 
 import json
