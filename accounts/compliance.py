@@ -18,6 +18,7 @@ from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion
 from bridge.kernel.results import Actor, Change, Role
 
 CHANGE_DETAILS = "account.change_details"
+NUMBER_FIELDS = ("number_sealed", "number_last4", "number_index", "iban", "number_valid")
 PROFILE_FIELDS = (
     "accredited",
     "accredited_until",
@@ -84,25 +85,24 @@ def _look(subject_id: uuid.UUID) -> dict[str, Any]:
 
 def _validate(subject_id: uuid.UUID, payload: dict[str, Any]) -> None:
     _account(subject_id)
-    known = {"routing_number", "owner_name", "owner_confirmed", "verified", "number_sealed", "number_last4"}
-    known |= {"number_index", "why"}
+    known = {"routing_number", "owner_name", "owner_confirmed", "verified", "why", *NUMBER_FIELDS}
     if unknown := sorted(payload.keys() - known):
         raise DetailsMalformed(why=f"Unknown fields: {', '.join(unknown)}.")
     if not str(payload.get("why", "")).strip():
         raise DetailsMalformed(why="Say why the bank details change ('why').")
 
 
-def sealed_number(*, account_id: uuid.UUID, number: str) -> dict[str, str]:
+def sealed_number(*, account_id: uuid.UUID, number: str) -> dict[str, Any]:
     """The part of a proposal's payload that carries a new account number, readable for nobody."""
     row = InvestorAccount(id=account_id)
     row.set_number(number)
-    return {"number_sealed": row.number_sealed, "number_last4": row.number_last4, "number_index": row.number_index}
+    return {name: getattr(row, name) for name in NUMBER_FIELDS}
 
 
 def _change(approval: Approval, actor: Actor, at: datetime) -> None:
     row = InvestorAccount.objects.select_for_update(no_key=True).get(pk=approval.subject_id)
     payload = approval.payload
-    for name in ("routing_number", "owner_name", "owner_confirmed", "number_sealed", "number_last4", "number_index"):
+    for name in ("routing_number", "owner_name", "owner_confirmed", *NUMBER_FIELDS):
         if name in payload:
             setattr(row, name, payload[name])
     row.details_changed_at = at

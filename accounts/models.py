@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from bridge.kernel import crypto, ids
+from bridge.kernel.checksums import iban_is_valid, looks_like_iban
 from bridge.kernel.guards import append_only
 
 
@@ -99,6 +100,9 @@ class InvestorAccount(models.Model):
         return ids.encode("account", self.id)
 
     def set_number(self, number: str) -> None:
+        """Seal a number; what its check digits say is kept beside it, because the number itself is not readable."""
+        self.iban = looks_like_iban(number)
+        self.number_valid = iban_is_valid(number) if self.iban else None
         self.number_sealed = crypto.seal(number, table="investor_account", column="number", row=self.id)
         self.number_last4 = crypto.last_four(number)
         self.number_index = crypto.blind_index(number)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from funds.rules.checksums import routing_number_is_valid
+from bridge.kernel.checksums import routing_number_is_valid
 from funds.rules.facts import CREATE, WITHDRAWAL, Facts
 from funds.rules.outcomes import Outcome
 from funds.rules.registry import Finding, Parameter, Values, rule

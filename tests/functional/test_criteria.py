@@ -280,3 +280,21 @@ class TestBankDetails:
         assert (account.number_last4, account.reveal_number()) == ("7766", "99887766")
         assert account.details_changed_at is not None
         assert not Event.objects.filter(data__icontains="99887766").exists()
+
+    @pytest.mark.parametrize(
+        ("number", "valid"), [("DE89370400440532013000", True), ("DE89370400440532013001", False), ("99887766", None)]
+    )
+    def test_the_check_digits_of_an_iban_are_kept_and_asked(
+        self, bridge: World, number: str, valid: bool | None
+    ) -> None:
+        account = bridge.account()
+        payload = {**sealed_number(account_id=account.id, number=number), "why": "New bank", "verified": True}
+        asked = approvals.propose(proposal=Proposal(CHANGE_DETAILS, account.id, payload), actor=MAKER)
+        approvals.approve(changes=[Change(asked.id)], actor=CHECKER)
+        account.refresh_from_db()
+        assert (account.iban, account.number_valid) == (valid is not None, valid)
+        state = bridge.request(account, bridge.fund(), AMOUNT).state
+        refused = Verification.objects.latest("id").decisions
+        outcome = next(decision["outcome"] for decision in refused if decision["rule"] == "bank_number")
+        assert (outcome == "pass") == (valid is not False)
+        assert state != "approved"  # the details were changed just now: a person looks in any case

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from funds.rules.checksums import iban_is_valid, routing_number_is_valid
+from bridge.kernel.checksums import iban_is_valid, routing_number_is_valid
 
 ROUTING = ("021000021", "011401533", "091000019", "322271627", "026009593")
 IBANS = (

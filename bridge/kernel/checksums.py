@@ -34,6 +34,12 @@ _IBAN_LENGTHS: Final = {
 }
 
 
+def looks_like_iban(number: str) -> bool:
+    """Two letters and two digits in front: a number that means to be an IBAN."""
+    plain = number.replace(" ", "")
+    return plain[:2].isascii() and plain[:2].isalpha() and plain[2:4].isascii() and plain[2:4].isdigit()
+
+
 def routing_number_is_valid(number: str) -> bool:
     """Nine digits of the American Bankers Association: a prefix in use, and 3·7·1 weights that sum to a ten."""
     if len(number) != 9 or not (number.isascii() and number.isdigit()) or int(number[:2]) not in _ABA_PREFIXES:
