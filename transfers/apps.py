@@ -9,8 +9,9 @@ class TransfersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from transfers import approvals, checks, closing_approvals  # noqa: PLC0415  models are ready only now
+        from transfers import approvals, checks, closing_approvals, manual_outcomes  # noqa: PLC0415  models are ready only now
 
         checks.register()
         approvals.register()
+        manual_outcomes.register()
         closing_approvals.register()

@@ -20,11 +20,13 @@ from bridge.events.models import Event
 from bridge.kernel import clock
 from bridge.kernel.errors import NotAllowed
 from bridge.kernel.results import Actor, Change, Channel, Done, Refused, Role
+from bridge.sandbox.model import Fault
 from funds.models import FundCapacity, RuleOverride, RuleParameters, Subscription, Verification
 from funds.rulebook import ACTIVATE, Draft, WrongParameters, draft_parameters, edit_draft
 from tests.world import CHECKER, INVESTOR, MAKER, World
 from transfers import facts, services
 from transfers.approvals import OVERRIDE, UNFREEZE
+from transfers.manual_outcomes import OUTCOME, OutcomeMalformed
 from transfers.services.batch import REVIEW
 
 AMOUNT = 1_000_000
@@ -298,3 +300,47 @@ class TestBankDetails:
         outcome = next(decision["outcome"] for decision in refused if decision["rule"] == "bank_number")
         assert (outcome == "pass") == (valid is not False)
         assert state != "approved"  # the details were changed just now: a person looks in any case
+
+
+class TestManualOutcomes:
+    def _unknown(self, bridge: World) -> Any:
+        bridge.fault(Fault.TIMEOUT_BEFORE, kind="withdrawal")
+        transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        bridge.run(rounds=1)
+        assert bridge.fresh(transfer).blocker_code == "outcome_unknown"
+        return transfer
+
+    def test_two_people_decide_that_it_was_never_carried_out(self, bridge: World) -> None:
+        transfer = self._unknown(bridge)
+        payload = {"outcome": "rejected", "why": "The bank has no trace of it", "evidence": "letter of 20 November"}
+        asked = approvals.propose(proposal=Proposal(OUTCOME, transfer.id, payload), actor=MAKER)
+        same = Actor(MAKER.id, Role.CHECKER, Channel.ADMIN)
+        assert code(approvals.approve(changes=[Change(asked.id)], actor=same)[0]) == "maker_is_checker"
+        assert bridge.fresh(transfer).state == "withdrawing"
+        assert isinstance(approvals.approve(changes=[Change(asked.id)], actor=CHECKER)[0], Done)
+        assert bridge.fresh(transfer).state == "failed"
+        assert balance(owner_id=transfer.source_account_id, kind=Kind.CASH, currency="USD") == 0
+
+    def test_what_the_bank_tells_meanwhile_voids_the_request(self, bridge: World) -> None:
+        transfer = self._unknown(bridge)
+        payload = {"outcome": "rejected", "why": "No trace", "evidence": "letter"}
+        asked = approvals.propose(proposal=Proposal(OUTCOME, transfer.id, payload), actor=MAKER)
+        bridge.advance(days=2, minutes=1)
+        bridge.run(rounds=8)
+        assert bridge.fresh(transfer).state == "completed"
+        assert code(approvals.approve(changes=[Change(asked.id)], actor=CHECKER)[0]) == "approval_void"
+
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            {"outcome": "maybe", "why": "w", "evidence": "e"},
+            {"outcome": "rejected", "why": "", "evidence": "e"},
+            {"outcome": "rejected", "why": "w"},
+            {"outcome": "settled", "settled_amount": AMOUNT + 1, "why": "w", "evidence": "e"},
+            {"outcome": "settled", "settled_amount": True, "why": "w", "evidence": "e"},
+        ],
+    )
+    def test_an_outcome_without_grounds_is_refused(self, bridge: World, payload: dict[str, Any]) -> None:
+        transfer = self._unknown(bridge)
+        with pytest.raises(OutcomeMalformed):
+            approvals.propose(proposal=Proposal(OUTCOME, transfer.id, payload), actor=MAKER)

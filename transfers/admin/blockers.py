@@ -33,7 +33,7 @@ BLOCKERS: dict[str, Advice] = {
     "outcome_unknown": Advice(
         "Outcome unknown",
         "The bank may or may not have acted. Bridge asks by the permanent key and sends nothing twice. Do not pay by "
-        "hand. If it stays unknown, ask the bank with the reference below.",
+        "hand. If it stays unknown, ask the bank with the reference below; on evidence, two people may decide.",
     ),
     "deposit_rejected": Advice(
         "Deposit rejected",

@@ -16,6 +16,7 @@ from funds.models import Verification
 from funds.rules.catalogue import BY_ID
 from funds.rules.outcomes import Outcome
 from transfers.approvals import OVERRIDE, OVERRIDE_DAYS, UNFREEZE
+from transfers.manual_outcomes import OUTCOME
 from transfers.models import Transfer
 from transfers.services.freezing import freeze_transfers
 from transfers.states import State
@@ -65,6 +66,29 @@ class WhyForm(forms.Form):
     why = inputs.words("What was found: a licence, or that it is no match. Kept for ever.", longest=300)
 
 
+class OutcomeForm(forms.Form):
+    """What became of an instruction that its bank tells nothing about."""
+
+    outcome = inputs.choice(
+        [("rejected", "never carried out"), ("settled", "carried out")], "What the evidence shows.", required=True
+    )
+    settled_amount = forms.IntegerField(
+        min_value=1,
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="Minor units that arrived, if less than ordered. Empty: all of it.",
+    )
+    why = inputs.words("What the bank said, and who asked. Kept for ever.", longest=300)
+    evidence = inputs.words("Where it can be seen: a statement, a letter.")
+
+
+def _outcome(change: Change, data: dict[str, Any]) -> dict[str, Any]:
+    given = {name: data[name] for name in ("outcome", "why", "evidence")}
+    if data["outcome"] == "settled" and data.get("settled_amount"):
+        given["settled_amount"] = data["settled_amount"]
+    return given
+
+
 def _freeze(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
     results = freeze_transfers(changes=changes, actor=actor)
     assert isinstance(results, list)  # an answer comes only with a key
@@ -87,6 +111,20 @@ CRITERIA_VERBS = (
         roles=PEOPLE,
         icon="rule_settings",
         build=OverrideForm,
+        several=False,
+    ),
+    Verb(
+        name="outcome",
+        label="Decide the outcome",
+        done=ASKED,
+        question="The bank does not tell what became of its order. A second person is asked to agree to what the "
+        "evidence shows; it is then posted as if the bank had reported it.",
+        run=asks(kind=OUTCOME, model=Transfer, payload=_outcome),
+        fits=lambda transfer: transfer.blocker_code == "outcome_unknown",
+        roles=PEOPLE,
+        icon="gavel",
+        danger=True,
+        form=OutcomeForm,
         several=False,
     ),
     Verb(

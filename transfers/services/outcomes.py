@@ -10,12 +10,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from accounts import holds
 from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.gateway import InstructionKind, Outcome, Report
 from bridge.kernel.results import Actor, Done, Refused, Result
-from bridge.kernel.transactions import unit_of_work
+from bridge.kernel.transactions import require_atomic, unit_of_work
 from transfers.models import BankInstruction, Transfer, Work
 from transfers.policy import policy
 from transfers.services.batch import Batch
@@ -57,39 +58,45 @@ def apply(*, leg: Leg, reports: Sequence[Report], actor: Actor) -> list[Result]:
     key that is none of ours, `UnexpectedEvidence`. Locks transfers, instructions, then what the leg needs.
     """
     with unit_of_work() as moment:
-        batch = Batch(actor=actor, at=moment)
-        known = {
-            key: (number, transfer_id)
-            for key, number, transfer_id in BankInstruction.objects.filter(
-                key__in={report.key for report in reports}, kind=leg.kind.value
-            ).values_list("key", "id", "transfer_id")
-        }
+        return apply_within(leg=leg, reports=reports, actor=actor, at=moment)
+
+
+def apply_within(*, leg: Leg, reports: Sequence[Report], actor: Actor, at: datetime) -> list[Result]:
+    """The same as a part of somebody's unit of work, such as a decision of two people."""
+    require_atomic()
+    batch = Batch(actor=actor, at=at)
+    known = {
+        key: (number, transfer_id)
+        for key, number, transfer_id in BankInstruction.objects.filter(
+            key__in={report.key for report in reports}, kind=leg.kind.value
+        ).values_list("key", "id", "transfer_id")
+    }
+    kin, theirs = leg.kin(reports)
+    transfers = batch.lock_transfers({transfer_id for _, transfer_id in known.values()} | kin)
+    if kin:  # a child may have been born before the locks were ours; it is younger, so the order of locks is kept
         kin, theirs = leg.kin(reports)
-        transfers = batch.lock_transfers({transfer_id for _, transfer_id in known.values()} | kin)
-        if kin:  # a child may have been born before the locks were ours; it is younger, so the order of locks is kept
-            kin, theirs = leg.kin(reports)
-            transfers = batch.lock_transfers(kin - transfers.keys())
-        instructions = batch.lock_instructions({number for number, _ in known.values()} | theirs)
-        found = [
-            (report, instructions[known[report.key][0]], transfers[known[report.key][1]])
-            for report in reports
-            if report.key in known
-        ]
-        if leg.kind != InstructionKind.DEPOSIT:
-            batch.lock_accounts({transfer.source_account_id for _, _, transfer in found})
-        places = [transfer for report, order, transfer in found if leg.needs_places(report, order)]
-        places += [transfers[transfer_id] for transfer_id in kin]
-        if places:
-            batch.lock_places_of(places)
-        tries = _tries(found)
-        results: list[Result] = []
-        for report in reports:
-            if report.key not in known:
-                results.append(Refused(None, NotFound(what="instruction")))
-                continue
-            number, transfer_id = known[report.key]
-            results.append(_one(batch, leg, report, instructions[number], transfers[transfer_id], tries))
-        batch.save()
+        transfers = batch.lock_transfers(kin - transfers.keys())
+    instructions = batch.lock_instructions({number for number, _ in known.values()} | theirs)
+    found = [
+        (report, instructions[known[report.key][0]], transfers[known[report.key][1]])
+        for report in reports
+        if report.key in known
+    ]
+    if leg.kind != InstructionKind.DEPOSIT:
+        batch.lock_accounts({transfer.source_account_id for _, _, transfer in found})
+    places = [transfer for report, order, transfer in found if leg.needs_places(report, order)]
+    places += [transfers[transfer_id] for transfer_id in kin]
+    if places:
+        batch.lock_places_of(places)
+    tries = _tries(found)
+    results: list[Result] = []
+    for report in reports:
+        if report.key not in known:
+            results.append(Refused(None, NotFound(what="instruction")))
+            continue
+        number, transfer_id = known[report.key]
+        results.append(_one(batch, leg, report, instructions[number], transfers[transfer_id], tries))
+    batch.save()
     return results
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts.compliance import record_compliance
+from accounts.compliance import NUMBER_FIELDS, record_compliance
 from accounts.models import ComplianceProfile, InvestorAccount
 from bridge.approvals import services as approvals
 from bridge.approvals.models import Approval
@@ -14,6 +14,7 @@ from bridge.approvals.services import Proposal
 from bridge.events.models import Event
 from bridge.kernel import clock
 from bridge.kernel.results import Actor, Change, Channel, Role
+from bridge.sandbox.model import Fault
 from funds.models import RuleOverride, Subscription
 from funds.rulebook import ACTIVATE, Draft, draft_parameters
 from tests.functional.admin.conftest import Console, SignIn
@@ -163,6 +164,18 @@ class TestTransfers:
         assert "Select a valid choice" in sign_in(Role.MAKER).post(act("aside"), form)
         assert not Approval.objects.filter(kind="transfer.override").exists()
 
+    def test_an_outcome_that_no_bank_tells_is_decided_by_two_people(self, bridge: World, sign_in: SignIn) -> None:
+        bridge.fault(Fault.TIMEOUT_BEFORE, kind="withdrawal")
+        silent = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        bridge.run(rounds=1)
+        silent = bridge.fresh(silent)
+        maker, checker = sign_in(Role.MAKER), sign_in(Role.CHECKER)
+        form = {"item": item(silent), "outcome": "rejected", "why": "No trace at the bank", "evidence": "letter 7"}
+        assert "a second person decides" in maker.post(act("outcome"), form)
+        asked = Approval.objects.get(kind="transfer.outcome")
+        checker.post(act("approve", DECIDE), {"item": item(asked)})
+        assert bridge.fresh(silent).state == "failed"
+
     def test_a_stale_transfer_is_not_exempted(self, bridge: World, sign_in: SignIn) -> None:
         held = held_by_kyc(bridge)
         form = {"item": item(held, held.version + 3), "rule": "kyc", "why": "Known client", "days": "10"}
@@ -203,7 +216,7 @@ class TestBankDetails:
         told = maker.post(act("details", "accounts_investoraccount"), form)
         assert "a second person decides" in told
         asked = Approval.objects.get(kind="account.change_details")
-        assert set(asked.payload) == {"why", "verified", "number_sealed", "number_last4", "number_index"}
+        assert set(asked.payload) == {"why", "verified", *NUMBER_FIELDS}
         account.refresh_from_db()
         before = account.number_index
         for page in (checker.get(page_of(asked)), checker.get(act("approve", DECIDE), item=item(asked))):

@@ -1,0 +1,117 @@
+"""An outcome that no bank will tell any more: two people decide it, on evidence such as a statement or a letter.
+
+It is posted exactly as if the institution had reported it. For a key that the bank has forgotten there is no other way.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from bridge.approvals.handlers import Handler
+from bridge.approvals.handlers import register as register_handler
+from bridge.approvals.models import Approval
+from bridge.kernel.errors import BridgeError
+from bridge.kernel.gateway import InstructionKind, Outcome, Report
+from bridge.kernel.money import display
+from bridge.kernel.results import Actor, Refused, Role
+from transfers.models import BankInstruction
+from transfers.services import depositing, outcomes, unwinding, withdrawing
+from transfers.states import LIVE
+
+OUTCOME = "transfer.outcome"
+LEGS = {
+    InstructionKind.WITHDRAWAL: withdrawing.LEG,
+    InstructionKind.DEPOSIT: depositing.LEG,
+    InstructionKind.REFUND: unwinding.LEG,
+}
+DECIDED = {"settled": Outcome.SETTLED, "rejected": Outcome.REJECTED}
+
+
+class NothingOpen(BridgeError):
+    code = "nothing_open"
+    status = 409
+    title = "No outcome is open"
+    message = "No instruction of this transfer waits for an outcome."
+
+
+class OutcomeMalformed(BridgeError):
+    code = "outcome_malformed"
+    status = 422
+    title = "The outcome cannot be used"
+    message = "{why}"
+
+
+def open_instruction(transfer_id: uuid.UUID) -> BankInstruction | None:
+    """The live instruction whose outcome is to be told, if there is one."""
+    kinds = [kind.value for kind in LEGS]
+    return BankInstruction.objects.filter(
+        transfer_id=transfer_id, kind__in=kinds, state__in=[str(state) for state in LIVE]
+    ).first()
+
+
+def _needed(transfer_id: uuid.UUID) -> BankInstruction:
+    found = open_instruction(transfer_id)
+    if found is None:
+        raise NothingOpen()
+    return found
+
+
+def _look(subject_id: uuid.UUID) -> dict[str, Any]:
+    order = open_instruction(subject_id)
+    if order is None:
+        return {"instruction": None}
+    return {"instruction": order.key, "state": order.state, "amount": order.amount, "currency": order.currency}
+
+
+def _validate(subject_id: uuid.UUID, payload: dict[str, Any]) -> None:
+    """`outcome` settled (with `settled_amount` in minor units, at most what was ordered) or rejected; `why` and
+    `evidence` are needed."""
+    order = _needed(subject_id)
+    if payload.get("outcome") not in DECIDED:
+        raise OutcomeMalformed(why="The outcome is 'settled', or 'rejected' for what the bank never carried out.")
+    for name in ("why", "evidence"):
+        if not str(payload.get(name, "")).strip():
+            raise OutcomeMalformed(why=f"Give '{name}': an outcome that nobody reported must be explained.")
+    if payload["outcome"] == "settled":
+        amount = payload.get("settled_amount", order.amount)
+        if type(amount) is not int or not 0 < amount <= order.amount:
+            raise OutcomeMalformed(why=f"'settled_amount' is 1 to {order.amount} minor units.")
+
+
+def _summarize(subject_id: uuid.UUID, payload: dict[str, Any]) -> str:
+    order = _needed(subject_id)
+    return f"Decide that the {order.kind} of {display(order.amount, order.currency)} was {payload.get('outcome')}"
+
+
+def _carry_out(approval: Approval, actor: Actor, at: datetime) -> None:
+    order, payload = _needed(approval.subject_id), approval.payload
+    settled = payload.get("settled_amount", order.amount) if payload["outcome"] == "settled" else 0
+    report = Report(
+        key=order.key,
+        outcome=DECIDED[payload["outcome"]],
+        settled_amount=settled,
+        fee=order.amount - settled if settled else 0,
+        code="two_people",
+        reason=str(payload["why"]),
+    )
+    (result,) = outcomes.apply_within(leg=LEGS[InstructionKind(order.kind)], reports=[report], actor=actor, at=at)
+    if isinstance(result, Refused):
+        raise result.error
+
+
+def register() -> None:
+    """Called when the app is ready."""
+    register_handler(
+        Handler(
+            kind=OUTCOME,
+            subject_type="transfer_outcome",
+            makers=frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE}),
+            checkers=frozenset({Role.CHECKER, Role.COMPLIANCE}),
+            look=_look,
+            summarize=_summarize,
+            validate=_validate,
+            carry_out=_carry_out,
+        )
+    )
