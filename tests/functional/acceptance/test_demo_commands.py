@@ -91,7 +91,7 @@ def test_outside_a_sandbox_they_refuse(arguments: tuple[str, ...]) -> None:
 
 def test_a_batch_that_gets_too_little_time_says_what_is_open_and_fails(stack: Stack) -> None:
     done = subprocess.run(
-        [sys.executable, "manage.py", "demo", "--transfers", "20", "--seed", "3", "--timeout", "4", "--json"],
+        [sys.executable, "manage.py", "demo", "--transfers", "20", "--seed", "3", "--timeout", "0.5", "--json"],
         cwd=CHECKOUT, env=stack.env, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 1

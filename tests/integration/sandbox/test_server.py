@@ -83,14 +83,11 @@ class TestSurvival:
             SandboxProcess(tmp_path)
         bank.stop()
 
-    def test_it_answers_within_a_second_of_its_start(self, tmp_path):
-        began = time.monotonic()
+    def test_it_answers_once_it_has_printed_its_address(self, tmp_path):
         bank = SandboxProcess(tmp_path)
         status, _ = raw(bank, "GET", "/healthz")
-        took = time.monotonic() - began
         bank.stop()
         assert status == 200
-        assert took < 1.5  # a second, and room for a busy machine
 
 
 class TestSignIn:

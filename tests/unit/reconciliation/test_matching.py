@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -177,21 +176,35 @@ class TestWhatDiffers:
         assert compared([ours(), refund], theirs, SETTLEMENT).unmatched == {"USD": 500 + 300 - 7}
 
 
+class Counted(str):
+    """A key that counts how often it is looked at: what a matching costs, without a clock."""
+
+    looks = 0
+
+    def __hash__(self) -> int:
+        Counted.looks += 1
+        return super().__hash__()
+
+    def __eq__(self, other: object) -> bool:
+        Counted.looks += 1
+        return super().__eq__(other)
+
+
 class TestSize:
     def test_ten_thousand_lines_with_planted_faults_are_each_classified_in_linear_time(self) -> None:
-        def run(count: int) -> tuple[Matching, float]:
-            mine = [ours(f"k{number}") for number in range(count)]
+        def run(count: int) -> tuple[Matching, int]:
+            mine = [ours(Counted(f"k{number}")) for number in range(count)]
             theirs = []
             for number in range(count):
                 if number % 100 == 0:
                     continue  # missing
-                theirs.append(line(f"k{number}", amount=9_000 if number % 100 == 1 else 10_000))
+                theirs.append(line(Counted(f"k{number}"), amount=9_000 if number % 100 == 1 else 10_000))
                 if number % 100 == 2:
-                    theirs.append(line(f"k{number}"))
+                    theirs.append(line(Counted(f"k{number}")))
                 if number % 100 == 3:
-                    theirs.append(line(f"unknown{number}"))
-            begun = time.process_time()
-            return compared(mine, theirs), time.process_time() - begun
+                    theirs.append(line(Counted(f"unknown{number}")))
+            Counted.looks = 0
+            return compared(mine, theirs), Counted.looks
 
         _, short = run(1_000)
         result, long = run(10_000)
@@ -199,4 +212,4 @@ class TestSize:
         wanted = (Kind.MISSING_THERE, Kind.AMOUNT, Kind.DUPLICATE, Kind.MISSING_HERE)
         assert {kind: kinds.count(kind) for kind in wanted} == dict.fromkeys(wanted, 100)
         assert (len(kinds), result.matched) == (400, 10_000 - 300)
-        assert long < max(short, 0.005) * 40
+        assert 0 < long <= 11 * short
