@@ -113,5 +113,6 @@ def register() -> None:
             summarize=_summarize,
             validate=_validate,
             carry_out=_carry_out,
+            id_kind="transfer",
         )
     )

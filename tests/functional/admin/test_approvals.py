@@ -173,6 +173,7 @@ class TestTransfers:
         form = {"item": item(silent), "outcome": "rejected", "why": "No trace at the bank", "evidence": "letter 7"}
         assert "a second person decides" in maker.post(act("outcome"), form)
         asked = Approval.objects.get(kind="transfer.outcome")
+        assert silent.public_id in checker.get(page_of(asked))
         checker.post(act("approve", DECIDE), {"item": item(asked)})
         assert bridge.fresh(silent).state == "failed"
 

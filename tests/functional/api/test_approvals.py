@@ -13,14 +13,17 @@ from bridge.approvals.api.rendering import ApprovalSerializer
 from bridge.approvals.models import Approval
 from bridge.approvals.services import Proposal
 from bridge.events.models import Event
+from bridge.kernel import ids
 from bridge.kernel.models import IdempotencyKey
-from bridge.kernel.results import Role
+from bridge.kernel.results import ENGINE, Role
 from funds.models import RuleOverride
 from tests import factories
 from tests.functional.api.conftest import World, bring_in, fresh_key
 from tests.functional.test_criteria import activate
 from tests.world import MAKER
+from transfers.facts import gather
 from transfers.models import Transfer
+from transfers.services import begin_withdrawals
 
 URL = "/api/v1/approvals"
 TRANSFERS = "/api/v1/transfers"
@@ -85,6 +88,18 @@ class TestReading:
         assert answer.json()["subject"]["id"] == world.account.public_id
         assert secret["number_sealed"] not in answer.content.decode()
         assert secret["number_index"] not in answer.content.decode()
+
+    def test_an_outcome_to_be_decided_names_its_transfer(self, world: World) -> None:
+        transfer = Transfer.objects.get(pk=ids.decode("transfer", world.request()["id"]))
+        known = gather(account_ids=[transfer.source_account_id], max_age=900)
+        begin_withdrawals(transfer_ids=[transfer.pk], facts=known, actor=ENGINE)
+        payload = {"outcome": "rejected", "why": "No trace of it", "evidence": "letter 7"}
+        asked = approvals.propose(proposal=Proposal("transfer.outcome", transfer.pk, payload), actor=MAKER)
+
+        answer = world.login(Role.CHECKER).get(f"{URL}/{asked.public_id}")
+
+        assert answer.json()["subject"]["id"] == transfer.public_id
+        assert answer.json()["payload"] == payload
 
 
 class TestDeciding:
