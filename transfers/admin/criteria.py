@@ -70,7 +70,9 @@ class OutcomeForm(forms.Form):
     """What became of an instruction that its bank tells nothing about."""
 
     outcome = inputs.choice(
-        [("rejected", "never carried out"), ("settled", "carried out")], "What the evidence shows.", required=True
+        [("", "choose"), ("rejected", "never carried out"), ("settled", "carried out")],
+        "What the evidence shows.",
+        required=True,
     )
     settled_amount = forms.IntegerField(
         min_value=1,
