@@ -32,6 +32,8 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
     "jit": "off",
+    "random_page_cost": "1.1",  # the data lies in memory or on a disk without heads
+    "max_wal_size": "4GB",
     "idle_in_transaction_session_timeout": "60s",
 }
 # Tests throw their cluster away; the one that users run is always durable.

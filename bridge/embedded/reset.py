@@ -16,11 +16,13 @@ def main() -> None:
     if not here.state.exists():
         print("There is nothing to delete.")
         return
+    bench = places(here.state / "bench")
     tests = [places(folder) for folder in sorted((here.state / "test").glob("*")) if folder.is_dir()]
-    locks = [FileLock(here.state / "run.lock"), *(FileLock(each.state / "lock") for each in tests)]
+    locks = [FileLock(each.state / "run.lock") for each in (here, bench) if each.state.exists()]
+    locks += [FileLock(each.state / "lock") for each in tests]
     if not all(lock.acquire() for lock in locks):
-        sys.exit("Bridge or a test run is using the data. Stop it first.")
-    doomed = [folder for each in (here, *tests) for folder in (each.data, each.sockets)] + [here.state]
+        sys.exit("Bridge, a test run or a benchmark is using the data. Stop it first.")
+    doomed = [folder for each in (here, bench, *tests) for folder in (each.data, each.sockets)] + [here.state]
     doomed = [folder for folder in doomed if folder.exists()]
     print("This deletes for good:\n" + "\n".join(f"  {folder}" for folder in doomed))
     if "--yes" not in sys.argv[1:] and not _agreed():

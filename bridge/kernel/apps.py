@@ -8,3 +8,8 @@ class KernelConfig(AppConfig):
     label = "kernel"
     verbose_name = "Kernel"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from bridge.kernel import crashpoints  # noqa: PLC0415  settings must be ready
+
+        crashpoints.arm_from_environment()

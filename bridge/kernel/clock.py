@@ -6,7 +6,7 @@ transaction it never changes. SQL gets it as a parameter and never calls the dat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from django.db import connection
 from bridge.kernel.errors import BridgeError
 
 _pinned: ContextVar[datetime | None] = ContextVar("pinned_time", default=None)
+_source: ContextVar[Callable[[], datetime] | None] = ContextVar("time_source", default=None)
 
 
 class ClockIsReal(BridgeError):
@@ -31,6 +32,9 @@ def now() -> datetime:
     pinned = _pinned.get()
     if pinned is not None:
         return pinned
+    source = _source.get()
+    if source is not None:
+        return source()
     with connection.cursor() as cursor:
         cursor.execute("SELECT now() + coalesce((SELECT \"offset\" FROM kernel_clockoffset), interval '0')")
         (value,) = cursor.fetchone()
@@ -39,12 +43,22 @@ def now() -> datetime:
 
 @contextmanager
 def pinned(value: datetime) -> Iterator[None]:
-    """Hold the clock at `value`: a unit of work pins its transaction's time, a simulation its virtual time."""
+    """Hold the clock at `value`: a unit of work pins its transaction's time."""
     token = _pinned.set(value)
     try:
         yield
     finally:
         _pinned.reset(token)
+
+
+@contextmanager
+def use_source(source: Callable[[], datetime]) -> Iterator[None]:
+    """Inside the block `source` tells the time instead of the database: a simulation has a virtual one."""
+    token = _source.set(source)
+    try:
+        yield
+    finally:
+        _source.reset(token)
 
 
 def advance(*, by: timedelta) -> timedelta:

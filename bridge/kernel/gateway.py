@@ -43,14 +43,16 @@ class Order:
     amount: int
     currency: str
     reference: str
+    rail: str = ""  # of `bridge.kernel.rails`; empty: the institution's usual one
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What an institution says about one instruction, by reply, by query or by callback.
 
-    `settled_amount` is cumulative: what has been credited under this key so far. `returned_amount` likewise.
-    `fee` is what the institution kept on the way.
+    All amounts are cumulative. `settled_amount` is what has been credited under this key so far, `fee` what the
+    institution kept on the way. `returned_amount` is what has reached us, or the investor, again; `interest` on top
+    is in it, and `return_fee`, kept on the way back, is not. Institutions that do not itemise leave the two 0.
     """
 
     key: str
@@ -62,6 +64,8 @@ class Report:
     code: str = ""
     reason: str = ""
     at: datetime | None = None
+    return_fee: int = 0
+    interest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ class AccountRef:
 class Activity:
     """One line of an institution's own record. `amount` is positive; `direction` is seen from the customer's
     account at that institution: `debit` took money out of it, `credit` put money into it. `kind` is an
-    `InstructionKind` or `return`, `fee`, `other`. `key` is empty where the institution does not know ours."""
+    `InstructionKind` or `return`, `fee`, `other`. `key` is empty where the institution does not know ours. `sender`
+    and `reference` are what the line says of who paid and why, for people to read."""
 
     id: str
     key: str
@@ -100,6 +105,8 @@ class Activity:
     institution_reference: str
     code: str
     at: datetime
+    sender: str = ""
+    reference: str = ""
 
 
 class InstitutionGateway(Protocol):
@@ -138,9 +145,10 @@ class InvalidCallback(Exception):
 
 
 class GatewayUnavailable(Exception):
-    """A read that the institution did not answer after the adapter's retries."""
+    """A read that the institution did not answer after the adapter's retries; `answered` where it did, with a no."""
 
-    def __init__(self, institution: str, why: str) -> None:
+    def __init__(self, institution: str, why: str, *, answered: bool = False) -> None:
         super().__init__(f"{institution} did not answer: {why}")
         self.institution = institution
         self.why = why
+        self.answered = answered

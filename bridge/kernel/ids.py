@@ -37,6 +37,8 @@ PREFIXES = {
     "closing": "cls",
     "posting": "pst",
     "notification": "ntf",
+    "receipt": "rct",
+    "movement": "mov",
 }
 
 _source: ContextVar[Callable[[], uuid.UUID]] = ContextVar("id_source", default=uuid7)

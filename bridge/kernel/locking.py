@@ -9,12 +9,16 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from hashlib import sha256
 from typing import TypeVar
 
 from django.db import connection
 from django.db.models import Model, QuerySet
 
+from bridge.kernel import bulk, rows
+
 ORDER = (
+    "transfers.receipt",
     "transfers.transfer",
     "transfers.bankinstruction",
     "accounts.investoraccount",
@@ -50,7 +54,20 @@ def lock(queryset: QuerySet[M], ids: Iterable[uuid.UUID | int]) -> list[M]:
     claim_rank(queryset.model)
     if not wanted:
         return []
-    return list(queryset.filter(pk__in=wanted).select_for_update(no_key=True, of=("self",)).order_by("pk"))
+    return rows.read(queryset.filter(bulk.Among("pk", wanted)).select_for_update(no_key=True).order_by("pk"))
+
+
+def alone(name: str, *, shared: bool = False) -> None:
+    """Until the transaction ends nobody else is here under this name; `shared` keeps out only those who are alone.
+
+    For what has no row to lock. Take it before all row locks, several in the order of their names.
+    Raises `RuntimeError` outside a transaction.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("An advisory lock outside a transaction is gone before it is used.")
+    number = int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(%s)", [number])
 
 
 def claim_rank(model: type[Model]) -> None:

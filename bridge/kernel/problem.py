@@ -17,6 +17,7 @@ from django.views import defaults
 from rest_framework import exceptions
 
 from bridge.kernel.errors import BridgeError, NotFound
+from bridge.kernel.transactions import undone
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:bridge:problem:"
@@ -57,6 +58,13 @@ class DatabaseUnavailable(BridgeError):
     status = 503
     title = "The database does not answer"
     message = "It is not known whether the request was carried out. Send it again with the same Idempotency-Key."
+
+
+class Busy(BridgeError):
+    code = "busy"
+    status = 503
+    title = "Too many changes at once"
+    message = "Others are changing the same rows. Nothing was changed; send it again with the same Idempotency-Key."
 
 
 def document(
@@ -119,7 +127,7 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse 
     if isinstance(exc, DjangoPermissionDenied):
         exc = exceptions.PermissionDenied()
     if isinstance(exc, OperationalError | InterfaceError):
-        exc = DatabaseUnavailable()
+        exc = Busy() if undone(exc) else DatabaseUnavailable()
     if isinstance(exc, BridgeError):
         return respond_to(exc, request=request, headers={"Retry-After": "1"} if exc.status == 503 else None)
     if not isinstance(exc, exceptions.APIException):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
@@ -12,6 +18,16 @@ from bridge.kernel import clock, locking
 
 # The database is away, restarts, or chose this transaction as the victim of a deadlock. Says nothing about the rows.
 DATABASE_FAULTS = (OperationalError, InterfaceError)
+# deadlock_detected, serialization_failure: PostgreSQL has undone the whole transaction, so it may simply begin again.
+UNDONE = ("40P01", "40001")
+TRIES = 5
+PAUSE_MS = 20  # before the second try at most; doubled before each further one
+P = ParamSpec("P")
+R = TypeVar("R")
+
+logger = logging.getLogger(__name__)
+
+_read_once: ContextVar[dict[Any, Any] | None] = ContextVar("read_once", default=None)
 
 
 @contextmanager
@@ -23,8 +39,45 @@ def unit_of_work() -> Iterator[datetime]:
     """
     with transaction.atomic(durable=True):
         moment = clock.now()
-        with clock.pinned(moment), locking.ordered():
-            yield moment
+        token = _read_once.set({})
+        try:
+            with clock.pinned(moment), locking.ordered():
+                yield moment
+        finally:
+            _read_once.reset(token)
+
+
+def read_once() -> dict[Any, Any] | None:
+    """What this unit of work has read and need not read again; gone with it. None outside of one."""
+    return _read_once.get()
+
+
+def retried(service: Callable[P, R]) -> Callable[P, R]:
+    """For a service that is one `unit_of_work`: begin it again when PostgreSQL chose it as the victim of a deadlock.
+
+    Nothing of a victim was committed, so this is safe whatever the service does. At most `TRIES` times, with a pause
+    that grows and differs between rivals; then the `OperationalError` goes up: the engine's work is due again after
+    its lease, the API answers 503 `busy` with `Retry-After`. Arguments must not be used up by reading them.
+    """
+
+    @functools.wraps(service)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        for tried in range(1, TRIES):
+            try:
+                return service(*args, **kwargs)
+            except OperationalError as error:
+                if not undone(error):
+                    raise
+                logger.warning("%s was undone by the database (try %d): %s", service.__name__, tried, error)
+            time.sleep(random.randrange(PAUSE_MS * 2 ** (tried - 1)) / 1000)  # noqa: S311 no secret
+        return service(*args, **kwargs)
+
+    return run
+
+
+def undone(error: BaseException) -> bool:
+    """Whether the database says that nothing of the failed transaction was committed."""
+    return getattr(error.__cause__, "sqlstate", None) in UNDONE
 
 
 def require_atomic() -> None:

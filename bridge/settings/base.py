@@ -249,6 +249,7 @@ def database_for(url: str) -> dict[str, dict[str, object]]:
     """PostgreSQL with connections that persist and are checked before use. Hosts may be several, by comma."""
     database = environ.Env.db_url_config(url)
     database["HOST"] = unquote(database["HOST"] or "")  # the directory of a Unix socket stands percent-encoded
+    database["ENGINE"] = "bridge.kernel.postgresql"
     database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
     return {"default": database}
 

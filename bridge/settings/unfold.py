@@ -61,9 +61,16 @@ UNFOLD: dict[str, Any] = {
                 _list("In review", "rate_review", "transfers.transfer", "?state=in_review"),
             ),
             _group(
+                "Control",
+                _page("Controls", "tune", "transfers.stop", "transfers_controls"),
+                _list("Stops", "block", "transfers.stop"),
+                _list("Parameters", "manage_history", "transfers.parameters"),
+            ),
+            _group(
                 "Transfers",
                 _list("Transfers", "swap_horiz", "transfers.transfer"),
                 _list("Bank instructions", "send", "transfers.bankinstruction"),
+                _page("All that is open", "checklist", "transfers.work", "transfers_open"),
                 _list("Work", "pending_actions", "transfers.work"),
                 _list("Verifications", "rule", "funds.verification"),
             ),
@@ -87,6 +94,12 @@ UNFOLD: dict[str, Any] = {
                 _list("Values and drafts", "tune", "funds.ruleparameters"),
                 _page("Replay", "history_toggle_off", "funds.ruleparameters", "funds_rule_replay"),
                 _list("Overrides", "rule_settings", "funds.ruleoverride"),
+            ),
+            _group(
+                "Treasury",
+                _page("Float", "savings", "transfers.floatmovement", "transfers_float"),
+                _list("Receipts", "move_to_inbox", "transfers.receipt"),
+                _list("Float movements", "payments", "transfers.floatmovement"),
             ),
             _group(
                 "Reconciliation",

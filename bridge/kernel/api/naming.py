@@ -20,6 +20,12 @@ _IDS = {
     "parent": "transfer",
     "child": "transfer",
     "closing": "closing",
+    "receipt": "receipt",
+    "movement": "movement",
+    "posting": "posting",
+    "reverses": "posting",
+    "from_fund": "fund",
+    "paid_to": "account",
 }
 
 

@@ -1,0 +1,54 @@
+"""Django's PostgreSQL, with psycopg's own reader of times.
+
+Django reads every `timestamptz` in Python, to put it into any time zone: 5 µs each, and a transfer has eleven. Ours are
+all in UTC, as the connection is, so psycopg's reader in C gives the same value in 0.2 µs.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from psycopg.postgres import types
+from psycopg.pq import Format
+
+
+class PreparedCursor(psycopg.Cursor[Any]):
+    """Parameters travel beside the statement, which the server parses and plans once per connection."""
+
+    def execute(
+        self, query: Any, params: Any = None, *, prepare: bool | None = True, binary: bool | None = None
+    ) -> Any:
+        return super().execute(query, params, prepare=prepare, binary=binary)
+
+
+_TIME = types["timestamptz"].oid
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    connection: Any
+    _prepare_cursor: Any
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection(conn_params)
+        if self.timezone == UTC:
+            reader = psycopg.adapters.get_loader(_TIME, Format.TEXT)
+            assert reader is not None
+            connection.adapters.register_loader("timestamptz", reader)
+        return connection
+
+    def prepared_cursor(self) -> Any:
+        """A cursor for statements whose text is always the same; wrapped, watched and guarded as any other."""
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self._prepare_cursor(PreparedCursor(self.connection))
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        if self.timezone != UTC:
+            return super().create_cursor(name)
+        if name is None:
+            return self.connection.cursor()
+        named: Any = base.ServerSideCursor
+        return named(self.connection, name=name, scrollable=False, withhold=self.connection.autocommit)
