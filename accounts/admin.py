@@ -130,7 +130,7 @@ class InvestorAccountAdmin(ActingAdmin, VersionedAdmin):
     ordering = ("name", "id")
     id_columns: ClassVar = {"account": "id", "investor": "investor_id"}
     autocomplete_fields = ("investor",)
-    NEW = ("investor", "institution", "name", "currency", "account_number", "routing_number")
+    NEW = ("investor", "institution", "name", "currency", "account_number", "routing_number", "rail")
     SHOWN: Sequence[str] = (
         "identifier",
         "investor_link",
@@ -150,7 +150,7 @@ class InvestorAccountAdmin(ActingAdmin, VersionedAdmin):
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
-        return self.NEW if obj is None else (*self.SHOWN, "name", "status", *self.FACTS)
+        return self.NEW if obj is None else (*self.SHOWN, "name", "rail", "status", *self.FACTS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
         return () if obj is None else (*self.SHOWN, *self.FACTS)
@@ -181,6 +181,7 @@ class InvestorAccountAdmin(ActingAdmin, VersionedAdmin):
             currency=data["currency"],
             account_number=data["account_number"],
             routing_number=data["routing_number"],
+            rail=data["rail"],
         )
         (opened,) = services.open_accounts(rows=[new], actor=actor)
         return opened

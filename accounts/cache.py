@@ -13,8 +13,11 @@ from typing import Any
 
 from django.core.cache import cache
 
+from bridge.kernel import ids
+
 TTL = 60  # seconds
 _GENERATION_TTL = 24 * 3600
+_FIRST = "first"
 
 logger = logging.getLogger(__name__)
 
@@ -34,20 +37,20 @@ def read(account_id: uuid.UUID) -> dict[str, Any] | None:
         logger.warning("balance cache does not answer: %s", error)
         return None
     found = kept.get(_balance_key(account_id))
-    if not found or found["generation"] != kept.get(_generation_key(account_id), 0):
+    if not found or found["generation"] != kept.get(_generation_key(account_id), _FIRST):
         return None
     return found["balance"]
 
 
-def ticket(account_id: uuid.UUID) -> int | None:
+def ticket(account_id: uuid.UUID) -> str | None:
     """The account's generation now; `None` when the cache does not answer."""
     try:
-        return cache.get(_generation_key(account_id), 0)
+        return cache.get(_generation_key(account_id), _FIRST)
     except Exception:
         return None
 
 
-def write(account_id: uuid.UUID, balance: dict[str, Any], *, ticket: int | None) -> None:
+def write(account_id: uuid.UUID, balance: dict[str, Any], *, ticket: str | None) -> None:
     if ticket is None:
         return
     try:
@@ -57,11 +60,9 @@ def write(account_id: uuid.UUID, balance: dict[str, Any], *, ticket: int | None)
 
 
 def invalidate(account_ids: Iterable[uuid.UUID]) -> None:
-    """Called after the commit that moved money."""
+    """Called after the commit that moved money: a generation that nobody has a ticket of, for all in one exchange."""
+    generation = ids.new_id().hex
     try:
-        for account_id in account_ids:
-            key = _generation_key(account_id)
-            cache.add(key, 0, _GENERATION_TTL)
-            cache.incr(key)
+        cache.set_many({_generation_key(account_id): generation for account_id in account_ids}, _GENERATION_TTL)
     except Exception as error:
         logger.warning("balance cache does not answer: %s", error)

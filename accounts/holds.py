@@ -44,6 +44,11 @@ def acknowledged(account_id: uuid.UUID, amount: int) -> Movement:
     return Movement(account_id, acknowledged=amount)
 
 
+def begun_after_all(account_id: uuid.UUID, amount: int) -> Movement:
+    """A withdrawal that we had taken back as never received has settled."""
+    return Movement(account_id, begun=amount)
+
+
 def undone(account_id: uuid.UUID, amount: int, *, was_acknowledged: bool) -> Movement:
     """The withdrawal was rejected or never received.
 
@@ -61,7 +66,7 @@ def apply(movements: Iterable[Movement]) -> None:
     if not rows:
         return
     held = bulk.total((row.account_id, row.held) for row in rows)
-    InvestorAccount.objects.filter(pk__in=list(held)).update(
+    InvestorAccount.objects.filter(bulk.Among("pk", held)).update(
         held=F("held") + bulk.ByKey("id", held),
         withdrawals_begun=F("withdrawals_begun")
         + bulk.ByKey("id", bulk.total((row.account_id, row.begun) for row in rows)),

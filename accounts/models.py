@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from bridge.kernel import crypto, ids
 from bridge.kernel.checksums import iban_is_valid, looks_like_iban
 from bridge.kernel.guards import append_only
+from bridge.kernel.rails import Rail
 
 
 class Investor(models.Model):
@@ -64,6 +65,9 @@ class InvestorAccount(models.Model):
     name = models.CharField(max_length=120)
     currency = models.CharField(max_length=3)
     routing_number = models.CharField(max_length=34, blank=True)
+    rail = models.CharField(
+        max_length=12, blank=True, choices=Rail.choices, help_text="Empty: the institution's usual way, a wire."
+    )
     number_sealed = models.TextField(editable=False)
     number_last4 = models.CharField(max_length=4, editable=False)
     number_index = models.CharField(max_length=64, editable=False)

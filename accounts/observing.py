@@ -5,22 +5,26 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 from accounts import services
 from accounts.gateway.registry import gateway_for
 from accounts.models import BalanceObservation, InvestorAccount
-from bridge.kernel import clock
+from bridge.kernel import clock, pool
 from bridge.kernel.gateway import AccountRef, Balance, GatewayUnavailable
 from bridge.kernel.transactions import require_no_transaction
 
 AT_ONCE = 8
+PATIENCE = 5
 
 logger = logging.getLogger(__name__)
 
 
-def observe(*, account_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, BalanceObservation]:
-    """Ask for each balance and store what was said. An account whose institution does not answer is left out.
+def observe(
+    *, account_ids: Iterable[uuid.UUID], heard: dict[str, list[bool]] | None = None, patience: int = PATIENCE
+) -> dict[uuid.UUID, BalanceObservation]:
+    """Ask for each balance and store what was said. An account whose institution does not answer is left out, and
+    after `patience` calls in a row without an answer its others are not asked. `heard` takes, per institution, whether
+    each call was answered.
 
     Raises `RuntimeError` inside a transaction: no network there.
     """
@@ -29,22 +33,22 @@ def observe(*, account_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, BalanceObser
     if not accounts:
         return {}
     moment = clock.now()  # before the calls, as are the totals just read: what they miss, we subtract
-    balances = _ask(accounts)
+    balances = _ask(accounts, {} if heard is None else heard, patience)
     return services.record_observations(
         seen=[(account, balances[account.id]) for account in accounts if account.id in balances], fetched_at=moment
     )
 
 
-def _ask(accounts: list[InvestorAccount]) -> dict[uuid.UUID, Balance]:
-    if len(accounts) == 1:
-        answers = [_one(accounts[0])]
-    else:
-        with ThreadPoolExecutor(min(AT_ONCE, len(accounts))) as pool:
-            answers = list(pool.map(_one, accounts))
+def _ask(accounts: list[InvestorAccount], heard: dict[str, list[bool]], patience: int) -> dict[uuid.UUID, Balance]:
+    for account in accounts:
+        heard.setdefault(account.institution, [])
+    answers = pool.each(lambda account: _one(account, heard[account.institution], patience), accounts, at_once=AT_ONCE)
     return {account.id: answer for account, answer in zip(accounts, answers, strict=True) if answer is not None}
 
 
-def _one(account: InvestorAccount) -> Balance | None:
+def _one(account: InvestorAccount, heard: list[bool], patience: int) -> Balance | None:
+    if len(heard) >= patience and not any(heard[-patience:]):
+        return None
     reference = AccountRef(
         institution=account.institution,
         account_number=account.reveal_number(),
@@ -52,7 +56,10 @@ def _one(account: InvestorAccount) -> Balance | None:
         currency=account.currency,
     )
     try:
-        return gateway_for(account.institution).balance(reference)
+        balance = gateway_for(account.institution).balance(reference)
     except GatewayUnavailable as error:
+        heard.append(error.answered)
         logger.warning("no balance: %s", error)
         return None
+    heard.append(True)
+    return balance

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from accounts import cache
 from accounts.models import BalanceObservation, Investor, InvestorAccount
+from bridge.kernel import columns
 from bridge.kernel.errors import NotFound
 
 
@@ -18,7 +19,7 @@ def newest_observations(account_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Bal
     found = BalanceObservation.objects.raw(
         "SELECT o.* FROM unnest(%s::uuid[]) AS a(id) CROSS JOIN LATERAL ("
         "SELECT * FROM accounts_balanceobservation WHERE account_id = a.id ORDER BY id DESC LIMIT 1) AS o",
-        [list(account_ids)],
+        [columns.uuids(account_ids)],
     )
     return {row.account_id: row for row in found}
 

@@ -39,6 +39,7 @@ class NewAccount:
     currency: str
     account_number: str
     routing_number: str = ""
+    rail: str = ""
 
 
 class UnknownCurrency(BridgeError):
@@ -129,6 +130,7 @@ def _new_account(row: NewAccount, known: set[uuid.UUID], moment: datetime) -> In
         name=row.name,
         currency=row.currency,
         routing_number=row.routing_number,
+        rail=row.rail,
         created_at=moment,
     )
     account.set_number(row.account_number)

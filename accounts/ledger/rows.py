@@ -2,6 +2,8 @@
 
 To (+) and from (−), in minor units. A line with amount 0 is left out. Every function gives a balanced draft; the
 database checks it again.
+
+Longer than most modules: the posting table reads best as one.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A posting to be: `currency` is that of all its lines."""
+    """A posting to be: `currency` is that of all its lines. `posting_id` where its maker must know it beforehand."""
 
     row: str
     currency: str
@@ -40,6 +42,8 @@ class Draft:
     transfer_id: uuid.UUID | None = None
     instruction_id: uuid.UUID | None = None
     reverses_id: uuid.UUID | None = None
+    posting_id: uuid.UUID | None = None
+    undoes: str = ""  # of an X2: the row of what it reverses
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,16 @@ def withdrawal_returned(who: Parties, *, amount: int, taken: Sequence[Line]) -> 
     return who.draft("W4", who.investor(Kind.CASH, amount), *taken)
 
 
+def withdrawal_settled_again(who: Parties, *, credited: int, fee: int = 0) -> Draft:
+    """W5: settled late, after we took it for rejected, or twice. `fee` was kept on the way."""
+    return who.draft(
+        "W5",
+        who.investor(Kind.CLEARING, credited),
+        who.shared(Kind.FEES, fee),
+        who.investor(Kind.CASH, -credited - fee),
+    )
+
+
 def deposit_submitted(who: Parties, *, amount: int) -> Draft:
     """D1."""
     return who.draft("D1", who.fund(Kind.DEPOSIT_IN_TRANSIT, amount), who.investor(Kind.CLEARING, -amount))
@@ -127,6 +141,11 @@ def deposit_returned(who: Parties, *, amount: int, fee: int = 0, interest: int =
     )
 
 
+def deposit_settled_again(who: Parties, *, credited: int, taken: Sequence[Line], fee: int = 0) -> Draft:
+    """D5: settled late or twice. `taken` as in W4, for what was credited and the `fee` that was kept."""
+    return who.draft("D5", who.fund(Kind.CASH, credited), who.shared(Kind.FEES, fee), *taken)
+
+
 def refund_submitted(who: Parties, *, amount: int) -> Draft:
     """R1."""
     return who.draft("R1", who.investor(Kind.REFUND_IN_TRANSIT, amount), who.investor(Kind.CLEARING, -amount))
@@ -147,6 +166,78 @@ def refund_returned(who: Parties, *, amount: int, fee: int = 0, paid_to: uuid.UU
     """R4. `paid_to` is the account that the refund had gone to, where that was another."""
     source = Line(Place(paid_to or who.account_id, Kind.CASH), -amount, who.transfer_id)
     return who.draft("R4", who.investor(Kind.CLEARING, amount - fee), who.shared(Kind.FEES, fee), source)
+
+
+def refund_settled_again(
+    who: Parties, *, credited: int, taken: Sequence[Line], fee: int = 0, paid_to: uuid.UUID | None = None
+) -> Draft:
+    """R5: settled late or twice. `taken` as in W4, for what was credited and the `fee` that was kept."""
+    paid = Line(Place(paid_to or who.account_id, Kind.CASH), credited, who.transfer_id)
+    return who.draft("R5", paid, who.shared(Kind.FEES, fee), *taken)
+
+
+def advance_repaid(who: Parties, *, amount: int, from_id: uuid.UUID) -> Draft:
+    """A1: money of the family in clearing, `from_id`'s, gives the firm back what it advanced for this transfer."""
+    return who.draft(
+        "A1",
+        who.shared(Kind.FIRM_ADVANCE, amount),
+        Line(Place(who.account_id, Kind.CLEARING), -amount, from_id),
+    )
+
+
+def advance_written_off(who: Parties, *, amount: int) -> Draft:
+    """A2: the open claim becomes the firm's own loss, out of its untagged funding."""
+    own = Line(Place(None, Kind.FIRM_ADVANCE), -amount, None)
+    return who.draft("A2", who.shared(Kind.FIRM_ADVANCE, amount), own)
+
+
+def firm_funded(*, currency: str, amount: int, effective_at: datetime) -> Draft:
+    """A3: the firm puts money of its own into the settlement account; a negative `amount` takes it out again."""
+    return _shared("A3", currency, Kind.FIRM_ADVANCE, Kind.OUTSIDE, amount, effective_at)
+
+
+def short_pay_topped_up(who: Parties, *, amount: int) -> Draft:
+    """A4: the firm adds what a short pay lacks, out of its untagged funding."""
+    own = Line(Place(None, Kind.FIRM_ADVANCE), -amount, None)
+    return who.draft("A4", who.investor(Kind.CLEARING, amount), own)
+
+
+def receipt_unidentified(*, currency: str, amount: int, effective_at: datetime) -> Draft:
+    """S1: money came to the settlement account and nobody knows yet whose it is."""
+    return _shared("S1", currency, Kind.SUSPENSE, Kind.OUTSIDE, amount, effective_at)
+
+
+def receipt_identified(who: Parties, *, amount: int, repaid: Sequence[Line] = ()) -> Draft:
+    """S2: it belongs to this transfer. `repaid` is what of it gives the firm back its advances for the family, positive
+    lines; the rest reaches clearing."""
+    rest = amount - sum(line.amount for line in repaid)
+    suspense = Line(Place(None, Kind.SUSPENSE), -amount, None)
+    return who.draft("S2", *repaid, who.investor(Kind.CLEARING, rest), suspense)
+
+
+def receipt_of_the_firm(*, currency: str, amount: int, effective_at: datetime) -> Draft:
+    """S2, where it is the firm's own money that came in."""
+    return _shared("S2", currency, Kind.FIRM_ADVANCE, Kind.SUSPENSE, amount, effective_at)
+
+
+def receipt_sent_back(*, currency: str, amount: int, effective_at: datetime) -> Draft:
+    """S3: it went back to whom it came from."""
+    return _shared("S3", currency, Kind.OUTSIDE, Kind.SUSPENSE, amount, effective_at)
+
+
+def reversal(posting: Draft, *, reverses_id: uuid.UUID, effective_at: datetime) -> Draft:
+    """X2: our own mistake undone, every line of `posting` negated. The database keeps that it is reversed once."""
+    lines = tuple(Line(line.place, -line.amount, line.transfer_id) for line in posting.lines)
+    return Draft(
+        "X2",
+        posting.currency,
+        lines,
+        effective_at,
+        posting.transfer_id,
+        posting.instruction_id,
+        reverses_id,
+        undoes=posting.row,
+    )
 
 
 def frozen(who: Parties, *, amount: int) -> Draft:
@@ -172,9 +263,10 @@ def split(who: Parties, *, child_id: uuid.UUID, amount: int, kind: Kind) -> Draf
 
 def bank_charge(*, currency: str, amount: int, effective_at: datetime) -> Draft:
     """F1: a charge on no payment, borne by the firm's own money in the settlement account."""
-    return Draft(
-        "F1",
-        currency,
-        (Line(Place(None, Kind.FEES), amount, None), Line(Place(None, Kind.FIRM_ADVANCE), -amount, None)),
-        effective_at,
-    )
+    return _shared("F1", currency, Kind.FEES, Kind.FIRM_ADVANCE, amount, effective_at)
+
+
+def _shared(row: str, currency: str, to: Kind, source: Kind, amount: int, effective_at: datetime) -> Draft:
+    """Between two accounts of the currency, of no transfer."""
+    lines = (Line(Place(None, to), amount, None), Line(Place(None, source), -amount, None))
+    return Draft(row, currency, lines, effective_at)

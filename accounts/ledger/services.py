@@ -6,13 +6,12 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db import connection
 from django.db.models import F
 
 from accounts.ledger.kinds import CURRENCY_KINDS, Kind
 from accounts.ledger.models import Entry, LedgerAccount, Posting
 from accounts.ledger.rows import Draft
-from bridge.kernel import bulk, ids, locking
+from bridge.kernel import bulk, columns, ids, locking
 from bridge.kernel.transactions import require_atomic
 
 Key = tuple[uuid.UUID | None, str, str]
@@ -33,8 +32,8 @@ def open_accounts(*, owners: Iterable[tuple[uuid.UUID, str]], kinds: Sequence[Ki
     )
 
 
-def post(*, drafts: Sequence[Draft], at: datetime) -> list[Posting]:
-    """Write these postings with one INSERT each for postings and entries, and move the balances.
+def post(*, drafts: Sequence[Draft], at: datetime) -> list[uuid.UUID]:
+    """Write these postings with one INSERT each for postings and entries, move the balances, and return their ids.
 
     Locks the ledger accounts touched, by id, last in the global order; several lines of one account become one
     balance update. `at` is when we write; each draft carries its own `effective_at`.
@@ -47,64 +46,66 @@ def post(*, drafts: Sequence[Draft], at: datetime) -> list[Posting]:
     if not drafts:
         return []
     accounts = _locked({key for draft in drafts for key in _keys(draft)})
-    postings, entries = [], []
-    for draft in drafts:
-        posting = Posting(
-            id=ids.new_id(),
-            row=draft.row,
-            transfer_id=draft.transfer_id,
-            instruction_id=draft.instruction_id,
-            effective_at=draft.effective_at,
-            created_at=at,
-            reverses_id=draft.reverses_id,
-        )
-        postings.append(posting)
-        entries += [
-            Entry(
-                posting_id=posting.id,
-                account_id=accounts[line.place.owner_id, line.place.kind, draft.currency],
-                transfer_id=line.transfer_id,
-                amount=line.amount,
-            )
-            for line in draft.lines
-        ]
-    bulk.insert(Posting, postings)
-    bulk.insert(Entry, entries)
-    deltas = bulk.total((entry.account_id, entry.amount) for entry in entries)
-    LedgerAccount.objects.filter(pk__in=deltas).update(
+    numbers = [draft.posting_id or ids.new_id() for draft in drafts]
+    bulk.insert_columns(
+        Posting,
+        {
+            "id": numbers,
+            "row": [draft.row for draft in drafts],
+            "transfer_id": [draft.transfer_id for draft in drafts],
+            "instruction_id": [draft.instruction_id for draft in drafts],
+            "effective_at": [draft.effective_at for draft in drafts],
+            "created_at": [at] * len(drafts),
+            "reverses": [draft.reverses_id for draft in drafts],
+        },
+    )
+    lines = [
+        (number, accounts[line.place.owner_id, line.place.kind, draft.currency], line.transfer_id, line.amount)
+        for number, draft in zip(numbers, drafts, strict=True)
+        for line in draft.lines
+    ]
+    posting, account, transfer, amount = map(list, zip(*lines, strict=True))
+    bulk.insert_columns(Entry, {"posting": posting, "account": account, "transfer_id": transfer, "amount": amount})
+    deltas = bulk.total(zip(account, amount, strict=True))
+    LedgerAccount.objects.filter(bulk.Among("pk", deltas)).update(
         balance=F("balance") + bulk.ByKey("id", deltas), version=F("version") + 1
     )
-    return postings
+    return numbers
 
 
 def _keys(draft: Draft) -> Iterable[Key]:
     return ((line.place.owner_id, str(line.place.kind), draft.currency) for line in draft.lines)
 
 
+_NUMBERS = """
+    SELECT a.id, a.owner_id, a.kind, a.currency
+    FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS k (owner_id, kind, currency)
+    JOIN ledger_ledgeraccount AS a USING (owner_id, kind, currency)
+    UNION ALL
+    SELECT a.id, a.owner_id, a.kind, a.currency
+    FROM unnest(%s::text[], %s::text[]) AS k (kind, currency)
+    JOIN ledger_ledgeraccount AS a USING (kind, currency) WHERE a.owner_id IS NULL
+"""
+
+
 def _locked(keys: set[Key]) -> dict[Key, int]:
-    """Ids of these accounts, whose rows are locked in id order."""
-    locking.claim_rank(LedgerAccount)
+    """Ids of these accounts, whose rows are locked in id order.
+
+    First the ids, then the locks: whose an account is never changes, but a locking query that joins would pass over a
+    row that somebody changed while it waited.
+    """
     owned = [key for key in keys if key[0] is not None]
     shared = [key for key in keys if key[0] is None]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT a.id, a.owner_id, a.kind, a.currency FROM ledger_ledgeraccount AS a WHERE a.id IN ("
-            " SELECT b.id FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS k(owner_id, kind, currency)"
-            " JOIN ledger_ledgeraccount AS b USING (owner_id, kind, currency)"
-            " UNION ALL"
-            " SELECT b.id FROM unnest(%s::text[], %s::text[]) AS k(kind, currency)"
-            " JOIN ledger_ledgeraccount AS b USING (kind, currency) WHERE b.owner_id IS NULL"
-            ") ORDER BY a.id FOR NO KEY UPDATE",
-            [
-                [key[0] for key in owned],
-                [key[1] for key in owned],
-                [key[2] for key in owned],
-                [key[1] for key in shared],
-                [key[2] for key in shared],
-            ],
-        )
-        found = {(owner, kind, currency): number for number, owner, kind, currency in cursor.fetchall()}
-    missing = keys - found.keys()
+    found = bulk.execute(
+        _NUMBERS,
+        [
+            columns.uuids(key[0] for key in owned if key[0] is not None),
+            *(columns.texts([key[part] for key in some]) for some in (owned, shared) for part in (1, 2)),
+        ],
+    )
+    numbers = {(owner, kind, currency): number for number, owner, kind, currency in found.fetchall()}
+    locking.lock(LedgerAccount.objects.only("id"), numbers.values())
+    missing = keys - numbers.keys()
     if missing:
         raise LookupError(f"No such ledger account was opened: {sorted(map(str, missing))[:3]}")
-    return found
+    return numbers
