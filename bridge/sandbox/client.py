@@ -1,6 +1,6 @@
 """The sandbox bank's clients: the gateway that the adapters share, the settlement account, and the controls.
 
-Imports neither the server nor Django.
+Imports neither the server nor Django. Longer than most modules: the three share how answers are read.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from bridge.kernel.http import NoReply, Reply, Transport
 from bridge.sandbox.wire import (
     CONTROL,
     IDEMPOTENCY_KEY,
+    RAILS,
     Credentials,
     activity_from,
     balance_from,
@@ -35,7 +36,7 @@ from bridge.sandbox.wire import (
     signed_headers,
 )
 
-OK, CREATED, MALFORMED, NOT_FOUND, REFUSED = 200, 201, 400, 404, 422
+OK, CREATED, MALFORMED, NOT_FOUND, REFUSED, SERVER_ERROR = 200, 201, 400, 404, 422, 500
 T = TypeVar("T")
 BAD_ANSWER = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
@@ -83,6 +84,8 @@ class SandboxGateway:
             "routing_number": order.routing_number,
             "reference": order.reference,
         }
+        if RAILS[order.rail]:
+            body["rail"] = RAILS[order.rail]
         try:
             reply = self._transport.send(
                 method="POST",
@@ -141,6 +144,16 @@ class SandboxGateway:
             if not page.get("next_cursor"):
                 return
             query["cursor"] = str(page["next_cursor"])
+
+    def record(self) -> Iterator[Report]:
+        """Every instruction that the institution ever took, oldest first. Raises `GatewayUnavailable`."""
+        cursor = "0"
+        while cursor:
+            target = f"/v1/{self.institution}/instructions?{urlencode({'cursor': cursor, 'limit': self.page_size})}"
+            page = _read(self._transport, target, "/v1/{institution}/instructions")
+            for row in page.get("results", ()):
+                yield _sensible(self.institution, report_from, row)
+            cursor = str(page.get("next_cursor") or "")
 
     def callback(self, headers: Mapping[str, str], body: bytes) -> tuple[str, Report]:
         """A received callback as its stable message id and a report. Raises `InvalidCallback`."""
@@ -206,7 +219,8 @@ def read_callback(payload: Mapping[str, Any]) -> Report:
 def _read(transport: Transport, target: str, route: str) -> dict[str, Any]:
     reply = transport.read(target=target, route=route)
     if reply.status != OK:
-        raise GatewayUnavailable(transport.institution, f"HTTP {reply.status}")
+        refused = reply.status < SERVER_ERROR
+        raise GatewayUnavailable(transport.institution, f"HTTP {reply.status}", answered=refused)
     return _sensible(transport.institution, _object, reply)
 
 

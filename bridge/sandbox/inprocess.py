@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from threading import RLock
 from typing import Any
 
 from bridge.kernel.gateway import AccountRef, Activity, Balance, GatewayUnavailable, Order, Outcome, Report
 from bridge.sandbox.client import read_callback
 from bridge.sandbox.model import Bank, Behaviour, Delivery, Terms
-from bridge.sandbox.model.views import activity_view
-from bridge.sandbox.wire import activity_from, balance_from, report_from
+from bridge.sandbox.model.books import SETTLEMENT
+from bridge.sandbox.model.views import activity_view, instruction_view
+from bridge.sandbox.server.statements import WRITERS, Statement
+from bridge.sandbox.wire import RAILS, activity_from, balance_from, report_from
 
 PAGE = 1000
 
@@ -27,6 +29,9 @@ class InProcessBank:
     def gateway(self, institution: str) -> InProcessGateway:
         return InProcessGateway(self, institution)
 
+    def settlement(self) -> InProcessSettlement:
+        return InProcessSettlement(self)
+
     def take_callbacks(self) -> list[tuple[str, str, Report]]:
         """What the bank would call back by now, in order: `(institution, message id, report)`; each is given once."""
         with self.lock:
@@ -35,6 +40,33 @@ class InProcessBank:
             for notice in notices:
                 self.bank.notices.sent(notice)
         return [(notice.institution, notice.id, report_from(notice.payload["data"])) for notice in notices]
+
+
+class InProcessSettlement:
+    """The settlement account of one currency: what `client.SettlementAccount` is over a wire."""
+
+    def __init__(self, house: InProcessBank) -> None:
+        self._house = house
+
+    def balance(self, currency: str) -> Balance:
+        with self._house.lock:
+            now, number = self._house.clock(), self._house.bank.books.settlement(currency).number
+            delivery = self._house.bank.balance(institution=SETTLEMENT, number=number, now=now)
+        if delivery.body is None:
+            raise GatewayUnavailable(SETTLEMENT, _why(delivery))
+        return balance_from(delivery.body)
+
+    def statement(self, currency: str, day: date, shape: str = "json") -> bytes:
+        """One day's statement as the bank sends it: json, camt053, bai2, mt940 or csv."""
+        with self._house.lock:
+            now, number = self._house.clock(), self._house.bank.books.settlement(currency).number
+            delivery, lines, opening, closing = self._house.bank.statement(currency=currency, day=day, now=now)
+        if delivery.body is None:
+            raise GatewayUnavailable(SETTLEMENT, _why(delivery))
+        shown = date.fromisoformat(delivery.body["date"])
+        text = WRITERS[shape][1](Statement(number, currency, shown, opening, closing, lines, now))
+        content = text.encode()
+        return content[: int(len(content) * delivery.keep)]
 
 
 class InProcessGateway:
@@ -53,6 +85,7 @@ class InProcessGateway:
             amount=order.amount,
             currency=order.currency,
             reference=order.reference,
+            rail=RAILS[order.rail],
         )
         with self._house.lock:
             now = self._house.clock()
@@ -70,7 +103,7 @@ class InProcessGateway:
             now, number = self._house.clock(), account.account_number
             delivery = self._house.bank.balance(institution=self.institution, number=number, now=now)
         if delivery.body is None:
-            raise GatewayUnavailable(self.institution, _why(delivery))
+            raise GatewayUnavailable(self.institution, _why(delivery), answered=delivery.problem is not None)
         return balance_from(delivery.body)
 
     def activity(self, since: datetime) -> Iterator[Activity]:
@@ -81,11 +114,19 @@ class InProcessGateway:
                     institution=self.institution, since=since, after=after, limit=PAGE, now=self._house.clock()
                 )
             if delivery.behaviour is not Behaviour.REPLY:
-                raise GatewayUnavailable(self.institution, _why(delivery))
+                raise GatewayUnavailable(self.institution, _why(delivery), answered=delivery.problem is not None)
             yield from (activity_from(activity_view(line)) for line in lines)
             if len(lines) < PAGE:
                 return
             after = lines[-1].id
+
+    def record(self) -> list[Report]:
+        """Every instruction that the institution ever took, oldest first, also under keys that it has forgotten."""
+        with self._house.lock:
+            bank, now = self._house.bank, self._house.clock()
+            limit = len(bank.books.instructions)
+            rows = bank.record(institution=self.institution, after=0, limit=limit, now=now)
+            return [report_from(instruction_view(row)) for row in rows]
 
     def reading(self, payload: Mapping[str, Any]) -> Report:
         return read_callback(payload)

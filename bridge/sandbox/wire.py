@@ -22,6 +22,8 @@ TIMESTAMP = "X-Timestamp"
 SIGNATURE = "X-Signature"
 REPLAYED = "Idempotent-Replayed"
 CONTROL = "control"  # the principal that may use the control routes
+# Bridge's rails by what the sandbox's institutions call theirs. Empty: the institution's default.
+RAILS = {"": "", "ach": "ach", "same_day_ach": "ach", "fedwire": "wire", "fednow": "wire", "rtp": "wire"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,6 +86,8 @@ def report_from(body: Mapping[str, Any]) -> Report:
         code=str(body["code"]),
         reason=str(body["reason"]),
         at=parse_moment(body["at"]),
+        return_fee=int(body.get("return_fee", 0)),
+        interest=int(body.get("interest", 0)),
     )
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from bridge.kernel.gateway import InstructionKind
-from bridge.sandbox.model import settling
+from bridge.sandbox.model import sequels, settling
 from bridge.sandbox.model.books import Books
 from bridge.sandbox.model.calendar import due, zone
 from bridge.sandbox.model.faults import Call, Fault, FaultRule, Target
-from bridge.sandbox.model.records import Instruction, Owner, Status, Terms
+from bridge.sandbox.model.records import Instruction, Owner, Sequel, Status, Terms
 from bridge.sandbox.model.settings import Rail
 from bridge.sandbox.model.views import instruction_view
 
@@ -36,8 +36,11 @@ REASONS = {
     "AM03": "Currency not allowed on this account",
     "NOOR": "No original payment found to recall",
     "FOCR": "Returned following a recall",
+    "CUST": "The receiver does not agree to give it back",
+    "LEGL": "A legal decision forbids to give it back",
+    "ARDT": "It was returned before",
 }
-RETURN_DAYS = 2.0
+RETURN_TIME = timedelta(days=2)
 
 
 def accept(books: Books, *, institution: str, terms: Terms, target: Target, now: datetime) -> Instruction:
@@ -63,15 +66,20 @@ def accept(books: Books, *, institution: str, terms: Terms, target: Target, now:
     if bad is not None and not (injected and injected.at_settlement):
         settling.reject(books, instruction, code=bad[0], reason=bad[1], at=now)
     elif terms.kind is Kind.RECALL:
-        _mark_recalled(books, instruction, now)
+        _mark_recalled(books, instruction, target, now)
     else:
         settling.reserve(books, instruction)
         _plan_outcome(books, instruction, target, now)
         if bad is not None:
             instruction.reject_code, instruction.reject_reason = bad
+    if injected is not None and injected.fault is Fault.SETTLED_AFTER_REJECTION:
+        at = (instruction.settle_at or now) + injected.wait(default=sequels.SOON)
+        sequels.plan(books, instruction, Sequel.SETTLE, at=at, amount=injected.amount, rule=injected)
     if instruction.settle_at is not None and instruction.settle_at <= now and not instruction.reject_code:
         credited, fee = instruction.settle_amount, instruction.settle_fee
         settling.settle(books, instruction, credited=credited, fee=fee, at=now)
+        if instruction.return_at is not None and instruction.return_at <= now:
+            settling.send_back_planned(books, instruction, at=now)
     elif instruction.settle_at is not None:
         books.schedule(instruction.settle_at, "settle", number)
     instruction.first_answer = instruction_view(instruction)
@@ -105,7 +113,12 @@ def _objection(books: Books, institution: str, terms: Terms) -> tuple[str, str] 
 
 
 def _injected_rejection(books: Books, target: Target) -> FaultRule | None:
-    return _take(books, Fault.INSUFFICIENT_FUNDS, target) or _take(books, Fault.REJECT, target)
+    for fault in (Fault.INSUFFICIENT_FUNDS, Fault.REJECT, Fault.SETTLED_AFTER_REJECTION):
+        if fault is Fault.SETTLED_AFTER_REJECTION and target.kind == Kind.RECALL:
+            continue  # it moves no money that could settle
+        if rule := _take(books, fault, target):
+            return rule
+    return None
 
 
 def _default_code(fault: Fault, kind: InstructionKind) -> str:
@@ -124,11 +137,16 @@ def _plan_outcome(books: Books, instruction: Instruction, target: Target, now: d
     if rule := _take(books, Fault.WRONG_AMOUNT, target):
         instruction.settle_amount = max(0, instruction.settle_amount + (rule.delta or -1))
     if rule := _take(books, Fault.RETURN_LATER, target):
-        wait = timedelta(days=rule.days, seconds=rule.seconds)
-        instruction.return_at = instruction.settle_at + (wait or timedelta(days=RETURN_DAYS))
-        instruction.return_code = rule.code or "R10"
+        wait = timedelta(0) if rule.at_settlement else rule.wait(default=RETURN_TIME)
+        _plan_return(books, instruction, rule, at=instruction.settle_at + wait, code=rule.code or "R10")
+
+
+def _plan_return(books: Books, instruction: Instruction, rule: FaultRule | None, *, at: datetime, code: str) -> None:
+    instruction.return_at, instruction.return_code = at, code
+    if rule is not None:
         instruction.return_amount = rule.amount
-        books.schedule(instruction.return_at, "return", instruction.id)
+        instruction.return_keeps, instruction.return_adds = rule.fee, rule.interest
+    books.schedule(at, "return", instruction.id)
 
 
 def rail_of(books: Books, institution: str, name: str) -> Rail:
@@ -141,22 +159,28 @@ def _recalled(books: Books, institution: str, terms: Terms) -> Instruction | Non
     deposit = books.keys.get((institution, terms.reference))
     if deposit is None or deposit.terms.kind is not Kind.DEPOSIT:
         return None
-    left = deposit.terms.amount - deposit.returned_amount
+    left = deposit.kept if deposit.settled_amount else deposit.terms.amount
     same = deposit.terms.account_number == terms.account_number and terms.amount <= left
     return deposit if same and deposit.status is not Status.REJECTED else None
 
 
-def _mark_recalled(books: Books, recall: Instruction, now: datetime) -> None:
+def _mark_recalled(books: Books, recall: Instruction, target: Target, now: datetime) -> None:
+    """Refused or accepted where a rule or the settings say so; else the receiving bank stays silent."""
     deposit = _recalled(books, recall.institution, recall.terms)
     assert deposit is not None  # checked as an objection
     deposit.recalled_by = recall.terms.key
-    if books.settings.recall_honoured:
-        rail = rail_of(books, recall.institution, recall.terms.rail)
+    rail, where = rail_of(books, recall.institution, recall.terms.rail), zone(books.settings.timezone)
+    if refused := _take(books, Fault.RECALL_REFUSED, target):
+        recall.settle_at = now + refused.wait(default=due(now, rail, where) - now)
+        recall.reject_code = refused.code or "CUST"
+        recall.reject_reason = refused.reason or REASONS.get(recall.reject_code, "The recall is refused")
+    elif (accepted := _take(books, Fault.RECALL_ACCEPTED, target)) or books.settings.recall_honoured:
         start = max(now, deposit.settle_at or now)
         asked_before = deposit.return_amount if deposit.return_at is not None else 0
-        deposit.return_at = due(start, rail, zone(books.settings.timezone))
-        deposit.return_code, deposit.return_amount = "FOCR", asked_before + recall.terms.amount
-        books.schedule(deposit.return_at, "return", deposit.id)
+        wait = due(start, rail, where) - start
+        at = start + (accepted.wait(default=wait) if accepted else wait)
+        _plan_return(books, deposit, accepted, at=at, code=(accepted and accepted.code) or "FOCR")
+        deposit.return_amount = asked_before + ((accepted and accepted.amount) or recall.terms.amount)
     books.touch(deposit)
 
 

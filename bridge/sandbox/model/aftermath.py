@@ -10,7 +10,7 @@ from bridge.sandbox.model import settling
 from bridge.sandbox.model.books import Books
 from bridge.sandbox.model.delivery import Problem
 from bridge.sandbox.model.notices import Notices
-from bridge.sandbox.model.records import Instruction, Status
+from bridge.sandbox.model.records import Instruction, Sequel, Status
 
 
 class Aftermath:
@@ -30,23 +30,38 @@ class Aftermath:
         else:
             credited, fee = instruction.settle_amount, instruction.settle_fee
             settling.settle(self._books, instruction, credited=credited, fee=fee, at=at)
+            if instruction.return_at is not None and instruction.return_at <= at:
+                settling.send_back_planned(self._books, instruction, at=at)  # the first that anybody hears of it
         self._notices.announce(instruction, at)
 
     def return_due(self, instruction_id: int, at: datetime) -> None:
         instruction = self._books.instructions[instruction_id]
-        left = instruction.settled_amount - instruction.returned_amount
-        if instruction.return_at != at:
+        if instruction.return_at != at or instruction.status is Status.ACKNOWLEDGED:
             return
-        instruction.return_at = None
-        self._books.touch(instruction)
-        amount = min(instruction.return_amount or left, left)
-        if amount <= 0:
-            return  # it came back already, or was never settled
-        settling.send_back(
-            self._books, instruction, amount=amount, code=instruction.return_code, reason="Returned", at=at
+        if settling.send_back_planned(self._books, instruction, at=at):
+            self._notices.announce(instruction, at)
+            self._settle_recall(instruction, at)
+
+    def follow_up(self, planned_id: int, at: datetime) -> None:
+        """What was planned when something was booked: once more under its key, or money under no key of ours."""
+        planned = self._books.follow_ups.pop(planned_id)
+        self._books.forget(planned)
+        instruction = self._books.instructions[planned.instruction_id]
+        if planned.what is Sequel.SETTLE:
+            amount = planned.amount or instruction.terms.amount
+            settling.settle(self._books, instruction, credited=amount, fee=0, at=at)
+            self._notices.announce(instruction, at)
+            return
+        charge = planned.what is Sequel.BANK_CHARGE
+        settling.book_outside(
+            self._books,
+            currency=instruction.terms.currency,
+            amount=-planned.amount if charge else planned.amount,
+            kind="fee" if charge else "other",
+            reference=planned.reason or ("Bank charge" if charge else "Credit transfer"),
+            institution=instruction.institution,
+            at=at,
         )
-        self._notices.announce(instruction, at)
-        self._settle_recall(instruction, at)
 
     def _settle_recall(self, deposit: Instruction, at: datetime) -> None:
         recall = self._books.keys.get((deposit.institution, deposit.recalled_by))
@@ -61,8 +76,7 @@ class Aftermath:
         account = self._books.accounts.get((instruction.institution, instruction.terms.account_number))
         if account is None or account.currency != instruction.terms.currency:
             return Problem(409, "no_account", "The account that it names cannot take or give this money.")
-        left = instruction.settled_amount - instruction.returned_amount
-        amount = int(given.get("amount") or 0)
+        left, amount = instruction.kept, int(given.get("amount") or 0)
         if verb == "settle":
             credited = 0 if recall else amount or instruction.terms.amount
             settling.settle(self._books, instruction, credited=credited, fee=int(given.get("fee") or 0), at=now)
@@ -75,7 +89,17 @@ class Aftermath:
             if recall or left <= 0 or amount > left:
                 return Problem(409, "wrong_state", f"Only what has settled can be returned: {left} is left of it.")
             code, reason = str(given.get("code") or "R10"), str(given.get("reason") or "Returned")
-            settling.send_back(self._books, instruction, amount=amount or left, code=code, reason=reason, at=now)
+            fee, interest = int(given.get("fee") or 0), int(given.get("interest") or 0)
+            settling.send_back(
+                self._books,
+                instruction,
+                amount=amount or left,
+                code=code,
+                reason=reason,
+                at=now,
+                fee=fee,
+                interest=interest,
+            )
             self._settle_recall(instruction, now)
         self._notices.announce(instruction, now)
         return None

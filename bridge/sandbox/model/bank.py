@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from bridge.sandbox.model.accepting import accept
@@ -18,7 +19,9 @@ from bridge.sandbox.model.calendar import zone
 from bridge.sandbox.model.delivery import ERROR, SILENCE, Delivery, Problem
 from bridge.sandbox.model.faults import Call, Fault, FaultRule, Target
 from bridge.sandbox.model.notices import Notices
+from bridge.sandbox.model.printing import printed
 from bridge.sandbox.model.records import ActivityLine, Arrival, Instruction, StatementLine, Status, Terms
+from bridge.sandbox.model.sequels import target_of
 from bridge.sandbox.model.views import instruction_view, moment
 
 SLOW_SECONDS = 1.0
@@ -41,7 +44,7 @@ class Bank:
         """Take an order. The same key with the same terms gets the first answer again and never acts twice; with
         other terms it is refused. A refused order (422) is an answer too, and is kept under its key."""
         now = self.run_due(now)
-        target = Target(institution, terms.account_number, terms.kind, terms.key)
+        target = Target(institution, terms.account_number, terms.kind, terms.key, terms.reference)
         if lost := self._lost(Call.SUBMIT, target):
             return lost
         if rule := self._take(Fault.TIMEOUT_LATE, Call.SUBMIT, target):
@@ -74,8 +77,7 @@ class Bank:
         """The instruction under a key as it is now, or a 404: also when the key has been forgotten."""
         now = self.run_due(now)
         instruction = self._known(institution, key, now)
-        account, kind = (instruction.terms.account_number, instruction.terms.kind) if instruction else ("", "")
-        target = Target(institution, account, kind, key)
+        target = target_of(instruction) if instruction else Target(institution, key=key)
         if lost := self._lost(Call.QUERY, target):
             return lost
         if instruction is None:
@@ -115,24 +117,34 @@ class Bank:
         start = max(bisect_left(lines, since, key=lambda x: x.at), bisect_right(lines, after, key=lambda x: x.id))
         return Delivery(seconds=self._slowness(Call.ACTIVITY, target)), lines[start : start + limit]
 
+    def record(self, *, institution: str, after: int, limit: int, now: datetime) -> list[Instruction]:
+        """Every instruction that the institution ever took, oldest first, with an id above `after`; also those whose
+        key it has forgotten. What a proof compares with ours, per key and in both directions; no fault strikes it."""
+        self.run_due(now)
+        mine = (row for row in self.books.instructions.values() if row.institution == institution and row.id > after)
+        return list(islice(mine, limit))
+
     # -- the settlement account --------------------------------------------------------------------------------------
 
     def statement(self, *, currency: str, day: date, now: datetime) -> tuple[Delivery, list[StatementLine], int, int]:
-        """The lines booked on one day of the bank's time zone, with opening and closing balance."""
+        """The lines of one day of the bank's time zone, with opening and closing balance.
+
+        `Delivery.body["date"]` is the day of the statement that came, `Delivery.keep` the part of its text that did.
+        """
         self.run_due(now)
         target = Target("settlement")
         if lost := self._lost(Call.STATEMENT, target):
             return lost, [], 0, 0
-        lines = self.books.statements.get(currency, [])
+        if rule := self._take(Fault.REPEATED_STATEMENT, Call.STATEMENT, target):
+            day -= timedelta(days=int(rule.days) or 1)
         where = zone(self.books.settings.timezone)
-        first = bisect_left(lines, datetime.combine(day, time(), where), key=lambda x: x.at)
-        last = bisect_left(lines, datetime.combine(day + timedelta(days=1), time(), where), key=lambda x: x.at)
-        opening = lines[first - 1].balance if first else 0
-        closing = lines[last - 1].balance if last else 0
-        chosen = lines[first:last]
+        chosen, opening, closing = printed(self.books, currency=currency, day=day, where=where)
         if rule := self._take(Fault.PARTIAL_STATEMENT, Call.STATEMENT, target):
             chosen = chosen[: int(len(chosen) * rule.keep)]
-        return Delivery(seconds=self._slowness(Call.STATEMENT, target)), chosen, opening, closing
+        cut = self._take(Fault.TRUNCATED_STATEMENT, Call.STATEMENT, target)
+        slow = self._slowness(Call.STATEMENT, target)
+        answer = Delivery(body={"date": day.isoformat()}, seconds=slow, keep=cut.keep if cut else 1.0)
+        return answer, chosen, opening, closing
 
     # -- time --------------------------------------------------------------------------------------------------------
 
@@ -142,6 +154,7 @@ class Bank:
         happen: dict[str, Callable[[int, datetime], None]] = {
             "settle": self._aftermath.settle_due,
             "return": self._aftermath.return_due,
+            "follow_up": self._aftermath.follow_up,
             "arrive": self._arrive,
         }
         for at, what, record_id in self.books.pop_due(now):
@@ -152,7 +165,7 @@ class Bank:
         arrival = self.books.arrivals.pop(arrival_id)
         self.books.forget(arrival)
         terms = arrival.terms
-        target = Target(arrival.institution, terms.account_number, terms.kind, terms.key)
+        target = Target(arrival.institution, terms.account_number, terms.kind, terms.key, terms.reference)
         instruction, fresh = self._act(arrival.institution, terms, target, at)
         if fresh and instruction.status is not Status.ACKNOWLEDGED:
             self.notices.announce(instruction, at)

@@ -14,6 +14,7 @@ from bridge.sandbox.model.records import (
     ActivityLine,
     Arrival,
     Callback,
+    FollowUp,
     Instruction,
     Owner,
     Record,
@@ -51,9 +52,11 @@ class Books:
         self.instructions: dict[int, Instruction] = {}
         self.keys: dict[tuple[str, str], Instruction] = {}
         self.arrivals: dict[int, Arrival] = {}
+        self.follow_ups: dict[int, FollowUp] = {}
         self.callbacks: dict[int, Callback] = {}
         self.activity: dict[str, list[ActivityLine]] = {}
         self.statements: dict[str, list[StatementLine]] = {}
+        self.misprints: dict[str, list[StatementLine]] = {}
         self._due: list[tuple[datetime, int, str, int]] = []
         self._changed: dict[tuple[str, str], Record | None] = {}
         self.touch(self.meta)
@@ -111,8 +114,13 @@ class Books:
         self.touch(line)
 
     def add_statement(self, line: StatementLine) -> None:
-        self.statements.setdefault(line.currency, []).append(line)
+        self._keep_statement(line)
         self.touch(line)
+
+    def _keep_statement(self, line: StatementLine) -> None:
+        self.statements.setdefault(line.currency, []).append(line)
+        if line.misprint:
+            self.misprints.setdefault(line.currency, []).append(line)
 
     # -- what is due -------------------------------------------------------------------------------------------------
 
@@ -145,6 +153,8 @@ class Books:
                 books.schedule(instruction.return_at, "return", instruction.id)
         for arrival in books.arrivals.values():
             books.schedule(arrival.at, "arrive", arrival.id)
+        for planned in books.follow_ups.values():
+            books.schedule(planned.at, "follow_up", planned.id)
         books.drain()
         return books
 
@@ -164,11 +174,13 @@ class Books:
                     self.keys[record.institution, record.terms.key] = record
             case Arrival():
                 self.arrivals[record.id] = record
+            case FollowUp():
+                self.follow_ups[record.id] = record
             case Callback():
                 self.callbacks[record.seq] = record
             case ActivityLine():
                 self.activity.setdefault(record.institution, []).append(record)
             case StatementLine():
-                self.statements.setdefault(record.currency, []).append(record)
+                self._keep_statement(record)
             case _:
                 raise TypeError(f"no place in the books for {record!r}")

@@ -24,7 +24,8 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """`body` holds the answer; `problem` a refusal; `seconds` how long the reply takes; `copies` how often it comes."""
+    """`body` holds the answer; `problem` a refusal; `seconds` how long the reply takes; `copies` how often it comes;
+    `keep` which part of a document is sent."""
 
     behaviour: Behaviour = Behaviour.REPLY
     body: dict[str, Any] | None = None
@@ -32,6 +33,7 @@ class Delivery:
     seconds: float = 0.0
     copies: int = 1
     replayed: bool = False
+    keep: float = 1.0
 
 
 SILENCE = Delivery(behaviour=Behaviour.SILENCE)

@@ -7,6 +7,7 @@ about that key. So the same seed and keys give the same faults, in whatever orde
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from hashlib import blake2b
 from typing import ClassVar
@@ -27,9 +28,22 @@ class Fault(StrEnum):
     DUPLICATED_CALLBACK = "duplicated_callback"
     LATE_CALLBACK = "late_callback"  # `seconds` late
     OUT_OF_ORDER_CALLBACK = "out_of_order_callback"  # after the institution's next one, at most `seconds` late
-    RETURN_LATER = "return_later"  # settled, and sent back after `days` and `seconds`; `code`, `amount` (0: all)
+    RETURN_LATER = "return_later"  # settled, sent back after `days` and `seconds`; `code`, `amount`, `fee`, `interest`
+    RETURN_UNDONE = "return_undone"  # what came back is paid again, `days` and `seconds` after the return
+    SETTLED_TWICE = "settled_twice"  # booked again under its key, `days` and `seconds` later; `amount` (0: the same)
+    SETTLED_AFTER_REJECTION = "settled_after_rejection"  # rejected with `code`, and settled after all
+    RECALL_ACCEPTED = "recall_accepted"  # the deposit comes back; `amount`, `fee`, `interest`, `days`, `seconds`
+    RECALL_REFUSED = "recall_refused"  # the recall is rejected with `code`; without either rule there is silence
+    STRAY_CREDIT = "stray_credit"  # beside a settlement, money of the same sender comes under no key; `amount`
+    BANK_CHARGE = "bank_charge"  # beside a settlement, a charge of `amount` under no key
     WRONG_AMOUNT = "wrong_amount"  # settles for amount + `delta`
     PARTIAL_STATEMENT = "partial_statement"  # keeps only the first `keep` (0 … 1) of a day's lines
+    TRUNCATED_STATEMENT = "truncated_statement"  # the document ends after `keep` of its text
+    REPEATED_STATEMENT = "repeated_statement"  # the statement of `days` before (0: one day), once more
+    MISSING_LINE = "missing_line"  # booked, and on no statement
+    REPEATED_LINE = "repeated_line"  # on the statement twice, the second time under another id
+    WRONG_LINE = "wrong_line"  # on the statement with amount + `delta`
+    LATE_LINE = "late_line"  # on the statement of `days` later (0: one day)
     FORGET_KEY = "forget_key"  # the key is forgotten `seconds` after the order
 
 
@@ -42,6 +56,7 @@ class Call(StrEnum):
     ACTIVITY = "activity"
     STATEMENT = "statement"
     CALLBACK = "callback"
+    BOOKING = "booking"  # money has been booked: what else happens then, and what a statement will say of it
 
 
 ANYWHERE = frozenset({Fault.TIMEOUT_BEFORE, Fault.ERROR_BEFORE, Fault.SLOW})
@@ -52,13 +67,23 @@ OWN_CALL = {
     Fault.LATE_CALLBACK: Call.CALLBACK,
     Fault.OUT_OF_ORDER_CALLBACK: Call.CALLBACK,
     Fault.PARTIAL_STATEMENT: Call.STATEMENT,
+    Fault.TRUNCATED_STATEMENT: Call.STATEMENT,
+    Fault.REPEATED_STATEMENT: Call.STATEMENT,
+    Fault.RETURN_UNDONE: Call.BOOKING,
+    Fault.SETTLED_TWICE: Call.BOOKING,
+    Fault.STRAY_CREDIT: Call.BOOKING,
+    Fault.BANK_CHARGE: Call.BOOKING,
+    Fault.MISSING_LINE: Call.BOOKING,
+    Fault.REPEATED_LINE: Call.BOOKING,
+    Fault.WRONG_LINE: Call.BOOKING,
+    Fault.LATE_LINE: Call.BOOKING,
 }
 
 
 @dataclass(slots=True)
 class FaultRule:
-    """One fault and whom it hits. Empty `institution`, `account`, `kind` or `key` means any. `count` limits how often
-    it strikes in all; `probability` is per call."""
+    """One fault and whom it hits. Empty `institution`, `account`, `kind` or `key` means any; `reference` is what the
+    reference of the order must end with. `count` limits how often it strikes in all; `probability` is per call."""
 
     table: ClassVar[str] = "fault"
 
@@ -68,6 +93,7 @@ class FaultRule:
     account: str = ""
     kind: str = ""
     key: str = ""
+    reference: str = ""
     call: Call | None = None
     count: int | None = None
     probability: float = 1.0
@@ -77,6 +103,8 @@ class FaultRule:
     days: float = 0.0
     delta: int = 0
     amount: int = 0
+    fee: int = 0
+    interest: int = 0
     keep: float = 0.5
     at_settlement: bool = False
     not_found: bool = False
@@ -92,6 +120,10 @@ class FaultRule:
     def pk(self) -> str:
         return f"{self.id:012d}"
 
+    def wait(self, *, default: timedelta) -> timedelta:
+        """`days` and `seconds` together; `default` where neither was given."""
+        return timedelta(days=self.days, seconds=self.seconds) or default
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -101,6 +133,7 @@ class Target:
     account: str = ""
     kind: str = ""
     key: str = ""
+    reference: str = ""
 
 
 class FaultPlan:
@@ -139,6 +172,8 @@ class FaultPlan:
         wanted = (rule.institution, rule.account, rule.kind, rule.key)
         actual = (target.institution, target.account, target.kind, target.key)
         if any(want and want != got for want, got in zip(wanted, actual, strict=True)):
+            return False
+        if not target.reference.endswith(rule.reference):
             return False
         if rule.count is not None and rule.used >= rule.count:
             return False

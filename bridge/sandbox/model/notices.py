@@ -6,8 +6,9 @@ import heapq
 from datetime import datetime, timedelta
 
 from bridge.sandbox.model.books import Books
-from bridge.sandbox.model.faults import Call, Fault, Target
+from bridge.sandbox.model.faults import Call, Fault
 from bridge.sandbox.model.records import Callback, Instruction
+from bridge.sandbox.model.sequels import target_of
 from bridge.sandbox.model.views import instruction_view, moment
 
 LATE_SECONDS = 60.0
@@ -27,10 +28,7 @@ class Notices:
     def announce(self, instruction: Instruction, at: datetime) -> None:
         """Queue a callback with the instruction as it is now."""
         plan = self._books.faults
-        target = Target(
-            instruction.institution, instruction.terms.account_number, instruction.terms.kind, instruction.terms.key
-        )
-
+        target = target_of(instruction)
         if rule := plan.take(Fault.LOST_CALLBACK, Call.CALLBACK, target):
             self._books.touch(rule)
             return

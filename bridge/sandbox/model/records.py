@@ -1,6 +1,8 @@
 """What the bank writes down. Amounts are integers in minor units; times are aware datetimes in UTC.
 
 Every record has a `table` and a `pk`, so that a store can keep it as one row and give it back.
+
+Longer than most modules: all records, one after another.
 """
 
 from __future__ import annotations
@@ -75,7 +77,10 @@ class Account:
 
 @dataclass(slots=True)
 class Instruction:
-    """One order and all that became of it. `settled_amount` and `returned_amount` are cumulative."""
+    """One order and all that became of it. The amounts are cumulative.
+
+    `returned_amount` is what reached the one who had paid: `interest` on top is in it, `return_fee` is not.
+    """
 
     table: ClassVar[str] = "instruction"
 
@@ -90,6 +95,8 @@ class Instruction:
     settled_amount: int = 0
     returned_amount: int = 0
     fee: int = 0
+    return_fee: int = 0
+    interest: int = 0
     code: str = ""
     reason: str = ""
     reserved: int = 0  # what it still holds of the account that pays
@@ -102,12 +109,19 @@ class Instruction:
     return_at: datetime | None = None
     return_code: str = ""
     return_amount: int = 0  # 0: whatever has settled
+    return_keeps: int = 0  # the fee of the return to come
+    return_adds: int = 0  # the interest on top of it
     recalled_by: str = ""  # key of the recall that asked for it back
     first_answer: dict[str, Any] = field(default_factory=dict)
 
     @property
     def pk(self) -> str:
         return f"{self.id:012d}"
+
+    @property
+    def kept(self) -> int:
+        """What the receiver still has of everything that was credited to it."""
+        return self.settled_amount - (self.returned_amount + self.return_fee - self.interest)
 
 
 @dataclass(slots=True)
@@ -120,6 +134,32 @@ class Arrival:
     institution: str
     terms: Terms
     at: datetime
+
+    @property
+    def pk(self) -> str:
+        return f"{self.id:012d}"
+
+
+class Sequel(StrEnum):
+    """What follows a booking by itself."""
+
+    SETTLE = "settle"  # once more under the same key
+    STRAY_CREDIT = "stray_credit"
+    BANK_CHARGE = "bank_charge"
+
+
+@dataclass(slots=True)
+class FollowUp:
+    """Something that the bank will do about an instruction without being asked. `amount` 0 is the order's own."""
+
+    table: ClassVar[str] = "follow_up"
+
+    id: int
+    at: datetime
+    what: Sequel
+    instruction_id: int
+    amount: int = 0
+    reason: str = ""
 
     @property
     def pk(self) -> str:
@@ -151,7 +191,11 @@ class ActivityLine:
 
 @dataclass(slots=True)
 class StatementLine:
-    """One line of the settlement account. `balance` is the booked balance after it."""
+    """One line of the settlement account. `balance` is the booked balance after it.
+
+    With a `misprint` the statement says something else than the books: nothing (`missing_line`), the line twice (the
+    second as `copy_id`), `printed_amount`, or the line at `printed_at` instead.
+    """
 
     table: ClassVar[str] = "statement"
 
@@ -167,6 +211,10 @@ class StatementLine:
     code: str
     at: datetime
     balance: int
+    misprint: str = ""
+    copy_id: int = 0
+    printed_amount: int = 0
+    printed_at: datetime | None = None
 
     @property
     def pk(self) -> str:

@@ -27,6 +27,8 @@ def instruction_view(instruction: Instruction) -> dict[str, Any]:
         "settled_amount": instruction.settled_amount,
         "returned_amount": instruction.returned_amount,
         "fee": instruction.fee,
+        "return_fee": instruction.return_fee,
+        "interest": instruction.interest,
         "code": instruction.code,
         "reason": instruction.reason,
         "recalled_by": instruction.recalled_by,

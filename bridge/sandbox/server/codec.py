@@ -18,6 +18,7 @@ from bridge.sandbox.model.records import (
     ActivityLine,
     Arrival,
     Callback,
+    FollowUp,
     Instruction,
     Record,
     StatementLine,
@@ -26,7 +27,10 @@ from bridge.sandbox.model.settings import Settings
 
 TABLES: dict[str, Any] = {
     cls.table: cls
-    for cls in (Meta, Settings, FaultRule, Account, Instruction, Arrival, ActivityLine, StatementLine, Callback)
+    for cls in (
+        *(Meta, Settings, FaultRule, Account, Instruction, Arrival, FollowUp),
+        *(ActivityLine, StatementLine, Callback),
+    )
 }
 
 

@@ -29,6 +29,7 @@ ROWS: list[Row] = [
     ("get", "/docs", "Open", "This document as a page.", "", "200 text/html"),
     ("post", "/v1/{institution}/instructions", "Institution", "Submit an order.", "Order", "201 Instruction"),
     ("get", "/v1/{institution}/instructions/{key}", "Institution", "What became of it.", "", "200 Instruction"),
+    ("get", "/v1/{institution}/instructions", "Institution", "All that it ever took.", "", "200 InstructionPage"),
     ("get", "/v1/{institution}/accounts/{number}/balance", "Institution", "An account's balance.", "", "200 Balance"),
     ("get", "/v1/{institution}/activity", "Institution", "The institution's own record.", "", "200 ActivityPage"),
     ("get", "/v1/settlement/{currency}/statement", "Settlement account", "One day's lines.", "", "200 Statement"),
@@ -61,11 +62,15 @@ PATH_PARAMETERS = {
     "currency": text("ISO 4217.", pattern="^[A-Z]{3}$", examples=["USD"]),
 }
 ONE_OF_TWO = {"name": "institution", "in": "query", "schema": text("Needed when two institutions know the key.")}
+PAGES: list[dict[str, Any]] = [
+    {"name": "cursor", "in": "query", "schema": text("`next_cursor` of the page before.")},
+    {"name": "limit", "in": "query", "schema": whole("Rows per page.", minimum=1, maximum=2000, default=500)},
+]
 QUERY: dict[str, list[dict[str, Any]]] = {
+    "get /v1/{institution}/instructions": PAGES,
     "get /v1/{institution}/activity": [
         {"name": "since", "in": "query", "schema": text("Lines from this time on.", format="date-time")},
-        {"name": "cursor", "in": "query", "schema": text("`next_cursor` of the page before.")},
-        {"name": "limit", "in": "query", "schema": whole("Lines per page.", minimum=1, maximum=2000, default=500)},
+        *PAGES,
     ],
     "get /v1/settlement/{currency}/statement": [
         {"name": "date", "in": "query", "required": True, "schema": text("A day.", format="date")},

@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.kernel.gateway import InstructionKind
 from bridge.sandbox.model import Bank, Delivery, Terms
-from bridge.sandbox.model.views import activity_view, moment, statement_line_view
+from bridge.sandbox.model.views import activity_view, instruction_view
 from bridge.sandbox.server import statements
 from bridge.sandbox.server.app import Request, Response, Route, as_json, delivered
 from bridge.sandbox.server.desk import Desk
@@ -87,6 +87,20 @@ def activity(desk: Desk, request: Request) -> Response:
     return delivered(desk, _with_body(delivery, body))
 
 
+def record(desk: Desk, request: Request) -> Response:
+    """Every instruction that it ever took, for comparing with ours in both directions."""
+    code = institution_of(desk, request)
+    after = _whole(request, "cursor", 0, 10**15)
+    limit = max(1, _whole(request, "limit", PAGE, LARGEST_PAGE))
+
+    def work(bank: Bank, now: datetime) -> tuple[list[dict[str, Any]], int]:
+        rows = bank.record(institution=code, after=after, limit=limit, now=now)
+        return [instruction_view(row) for row in rows], rows[-1].id if rows else 0
+
+    rows, last = desk.call(work)
+    return as_json({"results": rows, "next_cursor": str(last) if len(rows) == limit else None})
+
+
 def _whole(request: Request, name: str, default: int, most: int) -> int:
     text = request.query.get(name, str(default))
     if not text.isascii() or not text.isdigit() or len(text) > 16 or int(text) > most:
@@ -114,8 +128,8 @@ def settlement_balance(desk: Desk, request: Request) -> Response:
 def settlement_statement(desk: Desk, request: Request) -> Response:
     currency = settlement_currency(request)
     shape = request.query.get("format", "json")
-    if shape not in statements.WRITERS and shape != "json":
-        raise malformed(f"format must be one of json, {', '.join(statements.WRITERS)}.")
+    if shape not in statements.WRITERS:
+        raise malformed(f"format must be one of {', '.join(statements.WRITERS)}.")
     try:
         day = date.fromisoformat(request.query.get("date", ""))
     except ValueError as error:
@@ -128,35 +142,25 @@ def settlement_statement(desk: Desk, request: Request) -> Response:
         if account is None:
             raise Refused(404, "no_such_currency", "There is no settlement account in this currency.")
         delivery, lines, opening, closing = bank.statement(currency=currency, day=day, now=now)
-        statement = statements.Statement(account.number, currency, day, opening, closing, lines, now)
+        shown = date.fromisoformat((delivery.body or {}).get("date", day.isoformat()))
+        statement = statements.Statement(account.number, currency, shown, opening, closing, lines, now)
         return delivery, statement
 
     delivery, statement = desk.call(work)
     reply = delivered(desk, _with_body(delivery, {}))
     if reply.silent or reply.status != 200 or statement is None:
         return reply
-    if shape == "json":
-        return as_json(_as_document(statement), seconds=reply.seconds)
     content_type, write = statements.WRITERS[shape]
-    return Response(body=write(statement).encode(), content_type=content_type, seconds=reply.seconds)
-
-
-def _as_document(statement: statements.Statement) -> dict[str, object]:
-    return {
-        "account": statement.account,
-        "currency": statement.currency,
-        "date": statement.day.isoformat(),
-        "opening_balance": statement.opening,
-        "closing_balance": statement.closing,
-        "created_at": moment(statement.at),
-        "lines": [statement_line_view(line) for line in statement.lines],
-    }
+    content = write(statement).encode()
+    sent = content[: int(len(content) * delivery.keep)]
+    return Response(body=sent, content_type=content_type, seconds=reply.seconds)
 
 
 ROUTES = [
     Route("POST", "/v1/{institution}/instructions", submit, "{institution}"),
     Route("GET", "/v1/settlement/{currency}/statement", settlement_statement, "settlement"),
     Route("GET", "/v1/settlement/{currency}/balance", settlement_balance, "settlement"),
+    Route("GET", "/v1/{institution}/instructions", record, "{institution}"),
     Route("GET", "/v1/{institution}/instructions/{key}", find, "{institution}"),
     Route("GET", "/v1/{institution}/accounts/{number}/balance", balance, "{institution}"),
     Route("GET", "/v1/{institution}/activity", activity, "{institution}"),

@@ -34,6 +34,7 @@ def add_fault(desk: Desk, request: Request) -> Response:
                 account=given.text("account", default="", most=34),
                 kind=given.text("kind", default="", most=20),
                 key=given.match("key", TOKEN, "an idempotency key", default=""),
+                reference=given.text("reference", default="", most=255),
                 call=Call(call) if call else None,
                 count=given.integer("count", least=1, most=10**9) if data.get("count") is not None else None,
                 probability=given.number("probability", least=0, most=1, default=1),
@@ -43,6 +44,8 @@ def add_fault(desk: Desk, request: Request) -> Response:
                 days=given.number("days", least=0, most=3660, default=0),
                 delta=given.integer("delta", least=-MOST_MONEY, default=0),
                 amount=given.integer("amount", least=0, default=0),
+                fee=given.integer("fee", least=0, default=0),
+                interest=given.integer("interest", least=0, default=0),
                 keep=given.number("keep", least=0, most=1, default=0.5),
                 at_settlement=given.flag("at_settlement", default=False),
                 not_found=given.flag("not_found", default=False),
@@ -80,10 +83,11 @@ def remove_faults(desk: Desk, request: Request) -> Response:
 
 
 def force(verb: str, desk: Desk, request: Request) -> Response:
-    given = Fields(json_object(request.body), ("amount", "fee", "code", "reason"))
+    given = Fields(json_object(request.body), ("amount", "fee", "interest", "code", "reason"))
     values = {
         "amount": given.integer("amount", least=0, default=0),
         "fee": given.integer("fee", least=0, default=0),
+        "interest": given.integer("interest", least=0, default=0),
         "code": given.text("code", default="", most=20),
         "reason": given.text("reason", default=""),
     }

@@ -1,13 +1,15 @@
 """The settlement account's statement in the formats that banks send.
 
-camt.053.001.08 (ISO 20022), BAI2 (ANSI X9.121's predecessor, as US banks send it), MT940 (SWIFT) and CSV. A return
-keeps the key of the payment that came back and carries its return code.
+JSON, camt.053.001.08 (ISO 20022), BAI2 (ANSI X9.121's predecessor, as US banks send it), MT940 (SWIFT) and CSV. A
+return keeps the key of the payment that came back and carries its return code. Longer than most modules: one writer
+per format, each read beside its specification.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +17,7 @@ from xml.etree import ElementTree as ET
 
 from bridge.kernel.money import exponent
 from bridge.sandbox.model.records import StatementLine
-from bridge.sandbox.model.views import moment
+from bridge.sandbox.model.views import moment, statement_line_view
 
 CAMT = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
 
@@ -46,6 +48,7 @@ def decimal(amount: int, currency: str) -> str:
 
 
 def as_csv(statement: Statement) -> str:
+    """The last row is `TOTAL`, the number of lines as its amount and the closing balance: without it a file was cut."""
     out = io.StringIO()
     names = "id,at,direction,amount,currency,kind,key,reference,institution,institution_reference,code,balance"
     writer = csv.writer(out, lineterminator="\r\n")
@@ -58,6 +61,8 @@ def as_csv(statement: Statement) -> str:
                 *(line.key, reference, line.institution, line.institution_reference, line.code, line.balance),
             )
         )
+    day = f"{statement.day.isoformat()}T00:00:00Z"
+    writer.writerow(("TOTAL", day, "", len(statement.lines), statement.currency, *[""] * 6, statement.closing))
     return out.getvalue()
 
 
@@ -189,7 +194,21 @@ def _swift(text: str) -> str:
     return "".join(char for char in text if char.isascii() and (char.isalnum() or char in "-.")).strip()
 
 
+def as_json(statement: Statement) -> str:
+    document = {
+        "account": statement.account,
+        "currency": statement.currency,
+        "date": statement.day.isoformat(),
+        "opening_balance": statement.opening,
+        "closing_balance": statement.closing,
+        "created_at": moment(statement.at),
+        "lines": [statement_line_view(line) for line in statement.lines],
+    }
+    return json.dumps(document, separators=(",", ":"))
+
+
 WRITERS: dict[str, tuple[str, Callable[[Statement], str]]] = {
+    "json": ("application/json", as_json),
     "camt053": ("application/xml; charset=utf-8", as_camt053),
     "bai2": ("text/plain; charset=utf-8", as_bai2),
     "mt940": ("text/plain; charset=utf-8", as_mt940),
