@@ -15,6 +15,7 @@ from typing import Any
 from django.db.models import Q
 
 from accounts.models import ComplianceProfile, InvestorAccount
+from bridge.kernel import bulk, rows
 from funds.models import Allocation, Fund, RuleOverride, RuleParameters, Subscription
 from funds.rules import compliance
 from funds.rules.engine import Override
@@ -62,7 +63,7 @@ class Criteria:
         return cls(
             at=at,
             rows=_parameter_rows(at),
-            profiles=ComplianceProfile.objects.in_bulk(investors),
+            profiles=_profiles(investors),
             subscriptions={(row.fund_id, row.investor_id): row for row in papers},
             owners=_owners([fund for fund in every if fund.regime != Fund.Regime.NONE]),
             overrides=_overrides(list(transfer_ids), at),
@@ -149,6 +150,11 @@ def _eligibility(fund: Fund, profile: ComplianceProfile | None) -> compliance.El
     )
 
 
+def _profiles(investors: Iterable[uuid.UUID]) -> dict[uuid.UUID, ComplianceProfile]:
+    found = rows.read(ComplianceProfile.objects.filter(bulk.Among("pk", investors)))
+    return {profile.pk: profile for profile in found}
+
+
 def _parameter_rows(at: datetime) -> list[ParameterRow]:
     rows = RuleParameters.objects.filter(state=RuleParameters.State.ACTIVE, effective_from__lte=at).filter(
         Q(effective_to__isnull=True) | Q(effective_to__gt=at)
@@ -196,6 +202,6 @@ def _weight(counsel: int | None, is_fund: bool | None, behind: int | None) -> in
 def _overrides(transfer_ids: list[uuid.UUID], at: datetime) -> dict[uuid.UUID, dict[str, Override]]:
     found: dict[uuid.UUID, dict[str, Override]] = {}
     if transfer_ids:
-        for row in RuleOverride.objects.filter(transfer_id__in=transfer_ids, until__gt=at).order_by("id"):
+        for row in RuleOverride.objects.filter(bulk.Among("transfer_id", transfer_ids), until__gt=at).order_by("id"):
             found.setdefault(row.transfer_id, {})[row.rule] = Override(str(row.id), Outcome(row.lifts))
     return found

@@ -10,7 +10,7 @@ from bridge.events import services as events
 from bridge.kernel import ids
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion
 from bridge.kernel.results import Actor, Role
-from bridge.kernel.transactions import unit_of_work
+from bridge.kernel.transactions import retried, unit_of_work
 from funds.models import Fund, Subscription
 
 LONGEST_NAME = 60
@@ -41,6 +41,7 @@ class Papers:
     counsel_note: str = ""
 
 
+@retried
 def record_papers(
     *, papers: Papers, actor: Actor, expected_version: int | None = None, reason: str = ""
 ) -> Subscription:

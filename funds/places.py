@@ -16,7 +16,7 @@ from datetime import datetime
 
 from django.db.models import F, Q
 
-from bridge.kernel import bulk, ids, locking
+from bridge.kernel import bulk, columns, ids, locking, rows
 from bridge.kernel.errors import BridgeError
 from bridge.kernel.transactions import require_atomic
 from funds.models import Allocation, FundCapacity, Reservation
@@ -57,6 +57,27 @@ class _Room:
     confirmed: int
     touched: bool = False
 
+    @property
+    def seats_delta(self) -> int:
+        return self.seats - self.capacity.seats_taken
+
+    @property
+    def reserved_delta(self) -> int:
+        return self.reserved - self.capacity.reserved
+
+    @property
+    def confirmed_delta(self) -> int:
+        return self.confirmed - self.capacity.confirmed
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it takes more than the limits give; less than before always fits."""
+        limit, cap = self.capacity.seat_limit, self.capacity.hard_cap
+        more = self.reserved_delta + self.confirmed_delta
+        return (limit is not None and self.seats_delta > 0 and self.seats > limit) or (
+            cap is not None and more > 0 and self.reserved + self.confirmed > cap
+        )
+
 
 @dataclass
 class Places:
@@ -82,19 +103,12 @@ class Places:
             row.pk: _Room(row, row.seats_taken, row.reserved, row.confirmed)
             for row in locking.lock(FundCapacity.objects.all(), {fund for fund, _ in wanted})
         }
-        pair_filter = Allocation.objects.filter(
-            fund_id__in={fund for fund, _ in wanted}, investor_id__in={investor for _, investor in wanted}
-        )
-        found = {
-            row.id: (row.fund_id, row.investor_id)
-            for row in pair_filter.only("id", "fund_id", "investor_id")
-            if (row.fund_id, row.investor_id) in wanted
-        }
         places = {
             (row.fund_id, row.investor_id): _Place(row.id, row.reserved, row.confirmed)
-            for row in locking.lock(Allocation.objects.all(), found)
+            for row in locking.lock(Allocation.objects.all(), _allocation_ids(wanted))
         }
-        reservations = {row.transfer_id: row for row in Reservation.objects.filter(transfer_id__in=list(transfer_ids))}
+        own = Reservation.objects.filter(bulk.Among("transfer_id", transfer_ids)).order_by()
+        reservations = {row.transfer_id: row for row in rows.read(own)}
         pair_of_place = {place.id: pair for pair, place in places.items()}
         return cls(
             rooms, places, reservations, {t: pair_of_place[row.allocation_id] for t, row in reservations.items()}
@@ -109,8 +123,8 @@ class Places:
             row.pk: _Room(row, row.seats_taken, row.reserved, row.confirmed)
             for row in FundCapacity.objects.filter(pk__in=fund_ids)
         }
-        rows = Allocation.objects.filter(fund_id__in=fund_ids, investor_id__in={investor for _, investor in wanted})
-        places = {(row.fund_id, row.investor_id): _Place(row.id, row.reserved, row.confirmed) for row in rows}
+        known = Allocation.objects.filter(bulk.Among("pk", _allocation_ids(wanted)))
+        places = {(row.fund_id, row.investor_id): _Place(row.id, row.reserved, row.confirmed) for row in known}
         return cls(rooms, places, {}, {})
 
     # --- asking
@@ -118,15 +132,9 @@ class Places:
     def capacity(self, fund_id: uuid.UUID) -> FundCapacity:
         """The fund's capacity as it would be if this unit of work ended now."""
         room = self._rooms[fund_id]
-        row = room.capacity
-        return FundCapacity(
-            fund_id=fund_id,
-            seat_limit=row.seat_limit,
-            hard_cap=row.hard_cap,
-            seats_taken=room.seats,
-            reserved=room.reserved,
-            confirmed=room.confirmed,
-        )
+        now = {"seats_taken": room.seats, "reserved": room.reserved, "confirmed": room.confirmed}
+        limits = {"seat_limit": room.capacity.seat_limit, "hard_cap": room.capacity.hard_cap}
+        return rows.new(FundCapacity, {"fund_id": fund_id, **limits, **now})
 
     def already(self, fund_id: uuid.UUID, investor_id: uuid.UUID) -> int:
         """What this investor has in the fund, reserved and confirmed, in minor units."""
@@ -137,6 +145,11 @@ class Places:
         """What this transfer has reserved (not confirmed), 0 where nothing."""
         row = self._reservations.get(transfer_id)
         return row.amount if row and row.state == Reservation.State.RESERVED else 0
+
+    def taken_by(self, transfer_id: uuid.UUID) -> int:
+        """What this transfer has of the fund, reserved or confirmed, 0 where nothing."""
+        row = self._reservations.get(transfer_id)
+        return row.amount if row and row.state != Reservation.State.RELEASED else 0
 
     def has_room(self, fund_id: uuid.UUID, investor_id: uuid.UUID, amount: int) -> bool:
         room = self._rooms[fund_id]
@@ -168,14 +181,17 @@ class Places:
         self._move((fund_id, investor_id), reserved=amount)
         row = self._reservations.get(transfer_id)
         if row is None:
-            row = Reservation(
-                id=ids.new_id(),
-                transfer_id=transfer_id,
-                allocation_id=place.id,
-                amount=amount,
-                state=Reservation.State.RESERVED,
-                expires_at=expires_at,
-                created_at=at,
+            row = rows.new(
+                Reservation,
+                {
+                    "id": ids.new_id(),
+                    "transfer_id": transfer_id,
+                    "allocation_id": place.id,
+                    "amount": amount,
+                    "state": Reservation.State.RESERVED,
+                    "expires_at": expires_at,
+                    "created_at": at,
+                },
             )
             self._reservations[transfer_id] = row
             self._born[transfer_id] = row
@@ -197,12 +213,16 @@ class Places:
         self._note(row)
 
     def resize(self, transfer_id: uuid.UUID, amount: int) -> None:
-        """What is to be invested has changed; a larger amount may find no room: `NoPlace`."""
+        """What is invested has changed, reserved or confirmed; a larger amount may find no room: `NoPlace`."""
         row = self._reservations[transfer_id]
         pair = self._pair_of[transfer_id]
-        if amount > row.amount and not self.has_room(*pair, amount - row.amount):
+        change = amount - row.amount
+        if change > 0 and not self.has_room(*pair, change):
             raise NoPlace(fund=str(pair[0]))
-        self._move(pair, reserved=amount - row.amount)
+        if row.state == Reservation.State.CONFIRMED:
+            self._move(pair, confirmed=change)
+        else:
+            self._move(pair, reserved=change)
         row.amount = amount
         self._note(row)
 
@@ -254,9 +274,7 @@ class Places:
 
     def save(self, *, at: datetime) -> None:
         """Write what changed. Raises `NoPlace` where the conditional update found no room after all."""
-        for fund_id, room in sorted(self._rooms.items()):
-            if room.touched:
-                self._save_room(fund_id, room)
+        self._save_rooms({fund_id: room for fund_id, room in self._rooms.items() if room.touched})
         created, moved = [], {}
         for (fund_id, investor_id), place in self._places.items():
             if place.is_new:
@@ -274,30 +292,38 @@ class Places:
                 moved[place.id] = place
         bulk.insert(Allocation, created)
         if moved:
-            Allocation.objects.filter(pk__in=list(moved)).update(
+            Allocation.objects.filter(bulk.Among("pk", moved)).update(
                 reserved=F("reserved") + bulk.ByKey("id", {k: p.reserved_delta for k, p in moved.items()}),
                 confirmed=F("confirmed") + bulk.ByKey("id", {k: p.confirmed_delta for k, p in moved.items()}),
             )
         bulk.insert(Reservation, list(self._born.values()))
         bulk.update(Reservation, list(self._changed.values()), fields=["allocation", "amount", "state", "expires_at"])
 
-    def _save_room(self, fund_id: uuid.UUID, room: _Room) -> None:
-        row = room.capacity
-        seats, reserved = room.seats - row.seats_taken, room.reserved - row.reserved
-        confirmed = room.confirmed - row.confirmed
-        fits = FundCapacity.objects.filter(pk=fund_id)
-        if seats > 0:
-            fits = fits.filter(Q(seat_limit__isnull=True) | Q(seat_limit__gte=F("seats_taken") + seats))
-        if reserved + confirmed > 0:
-            more = reserved + confirmed
-            fits = fits.filter(Q(hard_cap__isnull=True) | Q(hard_cap__gte=F("reserved") + F("confirmed") + more))
-        written = fits.update(
-            seats_taken=F("seats_taken") + seats,
-            reserved=F("reserved") + reserved,
-            confirmed=F("confirmed") + confirmed,
+    def _save_rooms(self, touched: dict[uuid.UUID, _Room]) -> None:
+        """All funds in one conditional update, which the CHECK constraints judge once more."""
+        if not touched:
+            return
+        seats = bulk.ByKey("fund_id", {key: room.seats_delta for key, room in touched.items()})
+        reserved = bulk.ByKey("fund_id", {key: room.reserved_delta for key, room in touched.items()})
+        confirmed = bulk.ByKey("fund_id", {key: room.confirmed_delta for key, room in touched.items()})
+        more = bulk.ByKey("fund_id", {key: room.reserved_delta + room.confirmed_delta for key, room in touched.items()})
+        written = (
+            FundCapacity.objects.filter(bulk.Among("fund_id", touched))
+            .alias(more_seats=seats, more=more)
+            .filter(
+                Q(seat_limit__isnull=True)
+                | Q(more_seats__lte=0)
+                | Q(seat_limit__gte=F("seats_taken") + F("more_seats")),
+                Q(hard_cap__isnull=True) | Q(more__lte=0) | Q(hard_cap__gte=F("reserved") + F("confirmed") + F("more")),
+            )
+            .update(
+                seats_taken=F("seats_taken") + seats,
+                reserved=F("reserved") + reserved,
+                confirmed=F("confirmed") + confirmed,
+            )
         )
-        if not written:
-            raise NoPlace(fund=str(fund_id))
+        if written < len(touched):
+            raise NoPlace(fund=", ".join(str(key) for key, room in sorted(touched.items()) if room.is_over))
 
     def _move(self, pair: Pair, *, reserved: int = 0, confirmed: int = 0) -> None:
         place, room = self._places[pair], self._rooms[pair[0]]
@@ -314,3 +340,14 @@ class Places:
     def _note(self, row: Reservation) -> None:
         if row.transfer_id not in self._born:
             self._changed[row.transfer_id] = row
+
+
+def _allocation_ids(pairs: Iterable[Pair]) -> list[uuid.UUID]:
+    """Of those of these (fund, investor) that have one."""
+    wanted = list(pairs)
+    found = bulk.execute(
+        "SELECT a.id FROM unnest(%s::uuid[], %s::uuid[]) AS w(fund_id, investor_id) "
+        "JOIN funds_allocation AS a USING (fund_id, investor_id)",
+        [columns.uuids(fund for fund, _ in wanted), columns.uuids(investor for _, investor in wanted)],
+    )
+    return [row[0] for row in found.fetchall()]

@@ -16,7 +16,7 @@ from bridge.events import services as events
 from bridge.kernel import ids
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion, WrongState
 from bridge.kernel.results import Actor, Change, Role
-from bridge.kernel.transactions import unit_of_work
+from bridge.kernel.transactions import retried, unit_of_work
 from funds.models import Fund, RuleParameters
 from funds.rules.catalogue import BY_ID
 from funds.rules.registry import refusals
@@ -64,6 +64,7 @@ class Draft:
     note: str = ""
 
 
+@retried
 def draft_parameters(*, draft: Draft, actor: Actor) -> RuleParameters:
     """Keep a draft. Raises `UnknownRule`, `WrongParameters`, `NotFound` for a fund, `NotAllowed`."""
     _check(draft, actor)
@@ -87,6 +88,7 @@ def draft_parameters(*, draft: Draft, actor: Actor) -> RuleParameters:
     return row
 
 
+@retried
 def edit_draft(*, change: Change, draft: Draft, actor: Actor) -> RuleParameters:
     """Change a draft; an open approval of it is void from then on, because it was bound to the old values.
 
@@ -106,6 +108,7 @@ def edit_draft(*, change: Change, draft: Draft, actor: Actor) -> RuleParameters:
     return row
 
 
+@retried
 def discard_draft(*, change: Change, actor: Actor) -> RuleParameters:
     """A draft that nobody wants any more. Raises `NotFound`, `StaleVersion`, `NotADraft`, `NotAllowed`."""
     if actor.role not in OWNERS:

@@ -220,19 +220,16 @@ class Verified:
 def record_verifications(*, rows: Sequence[Verified], at: datetime) -> None:
     """Keep what the rules saw and decided; one INSERT for all."""
     require_atomic()
-    bulk.insert(
+    bulk.insert_columns(
         Verification,
-        [
-            Verification(
-                id=ids.new_id(),
-                transfer_id=row.transfer_id,
-                fund_id=row.fund_id,
-                stage=row.stage,
-                outcome=row.outcome,
-                facts=row.facts,
-                decisions=row.decisions,
-                at=at,
-            )
-            for row in rows
-        ],
+        {
+            "id": [ids.new_id() for _ in rows],
+            "transfer_id": [row.transfer_id for row in rows],
+            "fund_id": [row.fund_id for row in rows],
+            "stage": [row.stage for row in rows],
+            "outcome": [row.outcome for row in rows],
+            "facts": [row.facts for row in rows],
+            "decisions": [row.decisions for row in rows],
+            "at": [at] * len(rows),
+        },
     )

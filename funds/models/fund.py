@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from bridge.kernel import crypto, ids
+from bridge.kernel.rails import Rail
 
 
 class Fund(models.Model):
@@ -46,12 +47,7 @@ class Fund(models.Model):
         ACCREDITED = "accredited", "accredited investors"
         QUALIFIED_PURCHASER = "qualified_purchaser", "qualified purchasers"
 
-    class Rail(models.TextChoices):
-        ACH = "ach", "ACH"
-        SAME_DAY_ACH = "same_day_ach", "same-day ACH"
-        FEDWIRE = "fedwire", "Fedwire"
-        FEDNOW = "fednow", "FedNow"
-        RTP = "rtp", "RTP"
+    Rail = Rail
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     code = models.SlugField(max_length=40, unique=True)

@@ -5,29 +5,11 @@ A holiday on a Saturday is not moved to the Friday; one on a Sunday is moved to 
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
-from functools import lru_cache
-from typing import Final
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, time
 
-import holidays
+from bridge.kernel.waits import NEW_YORK, is_business_day, next_business_day
 
-NEW_YORK: Final = ZoneInfo("America/New_York")
-_ONE_DAY: Final = timedelta(days=1)
-_HOLIDAYS: Final = holidays.financial_holidays("XFED")
-
-
-@lru_cache(maxsize=4096)
-def is_business_day(day: date) -> bool:
-    return day.weekday() < 5 and day not in _HOLIDAYS
-
-
-def next_business_day(day: date) -> date:
-    """The first business day after `day`."""
-    day += _ONE_DAY
-    while not is_business_day(day):
-        day += _ONE_DAY
-    return day
+__all__ = ["NEW_YORK", "is_business_day", "next_business_day", "value_day"]
 
 
 def value_day(*, at: datetime, cut_off: time | None, days: int = 0) -> date:
