@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from bridge.kernel.invariants import Invariant
 from bridge.kernel.invariants import register as register_invariants
-from notifications.messages import TEXTS
+from notifications.messages import HOUSE, TEXTS
 
-_TYPES = ", ".join(f"'{kind}'" for kind in TEXTS)
+_TYPES = ", ".join(f"'{kind}'" for kind in (*TEXTS, *HOUSE))
 
 EACH_HAS_ITS_NOTIFICATION = f"""
     SELECT e.id AS event, e.type, e.subject_id AS transfer, 'has no notification' AS wrong
@@ -16,7 +16,7 @@ EACH_HAS_ITS_NOTIFICATION = f"""
     FROM notifications_notification AS n
     WHERE NOT EXISTS (
         SELECT FROM events_event AS e
-        WHERE e.id = n.event_id AND e.type = n.type AND e.subject_id = n.transfer_id
+        WHERE e.id = n.event_id AND e.type = n.type AND (n.transfer_id IS NULL OR e.subject_id = n.transfer_id)
     )
 """  # noqa: S608 names of our own table of texts
 

@@ -7,9 +7,9 @@ investors may know of why is decided in `transfers.disclosure`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from string import Formatter
+from typing import Any, NamedTuple
 
 from bridge.kernel.money import display
 from notifications.models import Notification
@@ -27,8 +27,7 @@ LONGEST_REASON = 160
 LONGEST_BODY = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Parties:
+class Parties(NamedTuple):
     """The names that a text may use. `last4` are the last digits of the investor's account number."""
 
     investor: str
@@ -37,18 +36,22 @@ class Parties:
     fund: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     audiences: tuple[str, ...]
     title: str
     body: str
 
 
-@dataclass(frozen=True, slots=True)
+_Value = Callable[[Mapping[str, Any], Parties], str]
+
+
 class _Text:
-    audiences: tuple[str, ...]
-    title: str
-    body: str
+    """`needs` are the names between braces in `body`."""
+
+    def __init__(self, audiences: tuple[str, ...], title: str, body: str) -> None:
+        self.audiences, self.title, self.body = audiences, title, body
+        self.needs = sorted({name for _, name, _, _ in Formatter().parse(body) if name})
+        self.staff_only = set(audiences) == {OPERATIONS}
 
 
 _WHAT = "{amount} from {investor} ({account} ···{last4}) to {fund}"
@@ -98,6 +101,14 @@ TEXTS: dict[str, _Text] = {
     T.UNFROZEN: _Text((OPERATIONS,), "Transfer released", f"The money of {_WHAT} is free again. {{next_step}}"),
     T.BLOCKED: _Text((OPERATIONS,), "Transfer needs attention", f"{_WHAT} cannot move by itself.{{reason}}"),
     T.UNBLOCKED: _Text((OPERATIONS,), "Transfer moves again", f"{_WHAT} moves by itself again."),
+    T.SETTLED_AGAIN: _Text(
+        (OPERATIONS,), "Settled late or twice", f"{{settled}} has moved once more, or late, for {_WHAT}."
+    ),
+    T.ADVANCE_OPENED: _Text(
+        (OPERATIONS,), "The firm advances money", f"The firm has advanced {{advance}} for {_WHAT}. Get it back."
+    ),
+    T.ADVANCE_CLOSED: _Text((OPERATIONS,), "Advance closed", f"Nothing is advanced any more for {_WHAT}."),
+    T.TOPPED_UP: _Text((OPERATIONS,), "Transfer topped up", f"{{before}} became {_WHAT}.{{reason}}"),
     T.SPLIT: _Text(EVERYBODY, "Transfer split", f"{_WHAT} goes on; {{split}} was taken off it.{{reason}}"),
     T.SPLIT_OFF: _Text(OURS, "Part of a transfer", f"{_WHAT} was taken off another transfer.{{reason}} {{next_step}}"),
     T.REDUCED: _Text(EVERYBODY, "Transfer reduced", f"{{before}} was reduced: now {_WHAT}.{{reason}}"),
@@ -106,6 +117,36 @@ TEXTS: dict[str, _Text] = {
     T.RECALL_REJECTED: _Text(
         (FUND, OPERATIONS), "Recall refused", f"The fund's bank will not send back {_WHAT}.{{reason}}"
     ),
+    T.IDENTIFIED: _Text(
+        OURS, "Payment received", f"{{received}} has arrived and was found to belong to the transfer of {_WHAT}."
+    ),
+    T.WRITTEN_OFF: _Text(
+        (OPERATIONS,),
+        "Advance written off",
+        f"The firm gave up {{written_off}} that it had advanced for {_WHAT}.{{reason}}",
+    ),
+    T.CORRECTED: _Text(
+        (OPERATIONS,),
+        "Posting reversed",
+        f"A posting of {{corrected}} for {_WHAT} was our mistake and is reversed.{{reason}}",
+    ),
+    T.REDIRECTED: _Text(EVERYBODY, "Transfer redirected", f"{_WHAT}: the money goes to this fund instead.{{reason}}"),
+    T.REFUND_REDIRECTED: _Text(
+        OURS,
+        "Refund to another account",
+        f"The refund of {_WHAT} goes to another account of the investor, ···{{paid_last4}}.",
+    ),
+}
+
+# What is about no single transfer: operations read the event's own message under this title.
+HOUSE: dict[str, str] = {
+    T.ALARM_RAISED: "Limit near or reached",
+    T.ALARM_CLEARED: "Below the limit again",
+    T.CIRCUIT_OPENED: "An institution does not answer",
+    T.CIRCUIT_CLOSED: "The institution answers again",
+    T.STOP_SET: "Withdrawals stopped",
+    T.STOP_WIDENED: "Deposits stopped too",
+    T.STOP_LIFTED: "Stop lifted",
 }
 
 NEXT = {
@@ -119,31 +160,26 @@ def notifies(event_type: str) -> bool:
     return event_type in TEXTS
 
 
+def house_message(event_type: str, data: Mapping[str, Any]) -> Message:
+    """The message about one event of `HOUSE`."""
+    return Message((OPERATIONS,), HOUSE[event_type], _clip(str(data["message"]), LONGEST_BODY))
+
+
 def message_for(event_type: str, data: Mapping[str, Any], parties: Parties) -> Message:
     """The message about one event. `data` is the event's: amounts in minor units of `data["currency"]`.
 
     Raises `KeyError` for a type that notifies nobody (see `notifies`) or whose data lacks the amount.
     """
     text = TEXTS[event_type]
-    if set(text.audiences) != {OPERATIONS}:
+    if not text.staff_only:
         data = disclosure.event_data(event_type, data)
-    currency = data["currency"]
-    settled = data.get("settled_amount", data["amount"])
-    body = text.body.format(
-        amount=display(data["amount"], currency),
-        settled=display(settled, currency),
-        returned=display(data.get("amount_returned", data["amount"]), currency),
-        split=display(data.get("amount_split", 0), currency),
-        before=display(data.get("amount_before", data["amount"]), currency),
-        fee=_fee(data, currency),
-        investor=_clip(parties.investor, LONGEST_NAME),
-        account=_clip(parties.account, LONGEST_NAME),
-        last4=parties.last4,
-        fund=_clip(parties.fund, LONGEST_NAME),
-        reason=_reason(data),
-        next_step=NEXT.get(str(data.get("next_step", "")), ""),
-    )
-    return Message(text.audiences, text.title, _clip(body.strip(), LONGEST_BODY))
+    told = {name: _VALUES[name](data, parties) for name in text.needs}
+    return Message(text.audiences, text.title, _clip(text.body.format_map(told).strip(), LONGEST_BODY))
+
+
+def _money(name: str, otherwise: str = "") -> _Value:
+    """An amount of the event's data; where it has none, another one of it, or nothing."""
+    return lambda data, parties: display(data.get(name, data[otherwise] if otherwise else 0), data["currency"])
 
 
 def _fee(data: Mapping[str, Any], currency: str) -> str:
@@ -163,3 +199,25 @@ def _reason(data: Mapping[str, Any]) -> str:
 
 def _clip(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+# What a text may name. Only what it does name is worked out.
+_VALUES: dict[str, _Value] = {
+    "amount": _money("amount", "amount"),
+    "settled": _money("settled_amount", "amount"),
+    "returned": _money("amount_returned", "amount"),
+    "advance": _money("advance"),
+    "split": _money("amount_split"),
+    "before": _money("amount_before", "amount"),
+    "received": _money("amount_received", "amount"),
+    "written_off": _money("amount_written_off"),
+    "corrected": _money("amount_corrected"),
+    "paid_last4": lambda data, parties: str(data.get("last4", "")),
+    "fee": lambda data, parties: _fee(data, data["currency"]),
+    "investor": lambda data, parties: _clip(parties.investor, LONGEST_NAME),
+    "account": lambda data, parties: _clip(parties.account, LONGEST_NAME),
+    "last4": lambda data, parties: parties.last4,
+    "fund": lambda data, parties: _clip(parties.fund, LONGEST_NAME),
+    "reason": lambda data, parties: _reason(data),
+    "next_step": lambda data, parties: NEXT.get(str(data.get("next_step", "")), ""),
+}

@@ -11,7 +11,8 @@ from bridge.kernel import ids
 class Notification(models.Model):
     """One message about one event, written in the same transaction. `audiences` says which kinds of people see it.
 
-    Rows per recipient exist only where something is sent; who sees what is a query.
+    Rows per recipient exist only where something is sent; who sees what is a query. What is about no transfer is for
+    operations only.
     """
 
     class Audience(models.TextChoices):
@@ -22,9 +23,9 @@ class Notification(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     event_id = models.UUIDField(unique=True)
     type = models.CharField(max_length=80)
-    transfer_id = models.UUIDField()
-    investor_id = models.UUIDField()
-    fund_id = models.UUIDField()
+    transfer_id = models.UUIDField(null=True, blank=True, help_text="Empty: it is about no single transfer.")
+    investor_id = models.UUIDField(null=True, blank=True)
+    fund_id = models.UUIDField(null=True, blank=True)
     audiences = ArrayField(models.CharField(max_length=12, choices=Audience.choices))
     title = models.CharField(max_length=120)
     body = models.CharField(max_length=500)
@@ -36,6 +37,15 @@ class Notification(models.Model):
             models.Index(fields=["investor_id", "-id"], name="notification_investor"),
             models.Index(fields=["fund_id", "-id"], name="notification_fund"),
             models.Index(fields=["transfer_id"], name="notification_transfer"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(transfer_id__isnull=False, investor_id__isnull=False, fund_id__isnull=False)
+                | models.Q(
+                    transfer_id__isnull=True, investor_id__isnull=True, fund_id__isnull=True, audiences=["operations"]
+                ),
+                name="notification_of_a_transfer_or_for_operations",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -28,7 +28,7 @@ class NotificationSerializer(serializers.Serializer):
     object = serializers.CharField(default="notification")
     type = serializers.CharField(help_text="That of the event, such as `transfer.completed`.")
     event = TypeIdField("event")
-    transfer = TypeIdField("transfer")
+    transfer = TypeIdField("transfer", allow_null=True, help_text="Null: it is about no single transfer.")
     title = serializers.CharField()
     body = serializers.CharField()
     at = serializers.DateTimeField()
@@ -60,7 +60,7 @@ def render_notifications(notifications: Sequence[Notification]) -> list[dict[str
             "object": "notification",
             "type": row.type,
             "event": ids.encode("event", row.event_id),
-            "transfer": ids.encode("transfer", row.transfer_id),
+            "transfer": ids.encode("transfer", row.transfer_id) if row.transfer_id else None,
             "title": row.title,
             "body": row.body,
             "at": moment(row.at),
