@@ -57,8 +57,9 @@ INSTRUCTIONS_EXPLAIN_THE_MONEY = f"""
     LEFT JOIN LATERAL (
         SELECT coalesce(sum(e.amount) FILTER (WHERE a.kind IN ('clearing', 'frozen')), 0) AS inside,
             coalesce(sum(-e.amount) FILTER (WHERE a.kind = 'firm_advance'), 0)
-            + coalesce(sum(e.amount) FILTER (WHERE a.kind = 'clearing' AND p.row IN ('S2', 'A4', 'X1')), 0)
-            + coalesce(sum(e.amount) FILTER (WHERE a.kind = 'firm_advance' AND p.row IN ('A2', 'S2')), 0) AS recovered
+            + coalesce(sum(e.amount) FILTER (WHERE a.kind = 'clearing' AND p.row IN ('S2', 'A4', 'X1', 'X2')), 0)
+            + coalesce(sum(e.amount) FILTER (WHERE a.kind = 'firm_advance' AND p.row IN ('A2', 'S2', 'X2')), 0)
+                AS recovered
         FROM ledger_entry AS e JOIN ledger_ledgeraccount AS a ON a.id = e.account_id
         JOIN ledger_posting AS p ON p.id = e.posting_id
         WHERE e.transfer_id = t.id
@@ -124,6 +125,14 @@ NOTHING_STRANDED = f"""
             SELECT 1 FROM transfers_bankinstruction AS i WHERE i.transfer_id = t.id AND i.state IN ({_list(LIVE)})))
 """
 
+ADVANCES_IN_SIGHT = f"""
+    SELECT t.id AS transfer, t.state, -sum(e.amount) AS advanced
+    FROM ledger_entry AS e JOIN ledger_ledgeraccount AS a ON a.id = e.account_id AND a.kind = 'firm_advance'
+    JOIN transfers_transfer AS t ON t.id = e.transfer_id
+    WHERE t.blocker_code = '' AND t.state IN ({_list(ENDED)})
+    GROUP BY t.id, t.state HAVING sum(e.amount) < 0
+"""
+
 
 def register() -> None:
     register_invariants(
@@ -137,4 +146,7 @@ def register() -> None:
         Invariant("I8", "At most one live instruction of a kind per transfer.", ONE_LIVE),
         Invariant("I8 keys", "No idempotency key is used twice.", KEYS),
         Invariant("I11", "Every open transfer has due work, a live instruction or a blocker.", NOTHING_STRANDED),
+        Invariant(
+            "I11 advances", "Every advance that is open is shown on a transfer that has ended.", ADVANCES_IN_SIGHT
+        ),
     )

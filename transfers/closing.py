@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from bridge.kernel.errors import BridgeError
+from transfers.blockers import Closing, closing_codes
 from transfers.shares import Claim, first_come, pro_rata
 from transfers.states import NextStep, State
 
@@ -63,7 +64,7 @@ class Action(StrEnum):
 
 DOING_NOTHING = (Action.KEEP, Action.LET_SETTLE, Action.LET_RETURN, Action.LEAVE)
 COUNTED = (Phase.UNMOVED, Phase.MOVING, Phase.AT_FUND)  # what a cut is made of
-GOES_BACK = ("refund_rejected", "refund_returned")  # blockers of money that was on its way back already
+GOES_BACK = closing_codes(Closing.GOES_BACK)  # blockers of money that was on its way back already
 
 
 class UnknownPlan(BridgeError):

@@ -20,11 +20,24 @@ COMPLIANCE = "compliance"
 NEEDS_REVIEW = "This transfer needs a review."
 NOT_POSSIBLE = "This transfer cannot be carried out."
 NOTHING = "Nothing stands in the way."
-HIDDEN_EVENTS = frozenset({str(EventType.FROZEN), str(EventType.UNFROZEN)})
+HIDDEN_EVENTS = frozenset(
+    {str(kind) for kind in (EventType.FROZEN, EventType.UNFROZEN, EventType.WRITTEN_OFF, EventType.CORRECTED)}
+)
 _SAID = {Outcome.PASS: NOTHING, Outcome.FAIL: NOT_POSSIBLE}
 _SILENT_BLOCKERS = frozenset({"held_by_operations", "frozen", "released"})
 _RULES_BLOCKERS = frozenset({"in_review", "criteria_on_hold", "fund_closed_after_withdrawal"})
-_FOR_STAFF = frozenset({str(EventType.HELD), str(EventType.UNBLOCKED)})  # their free text is written for staff
+_FOR_STAFF = frozenset(  # their free text is written for staff
+    {
+        str(kind)
+        for kind in (
+            EventType.HELD,
+            EventType.UNBLOCKED,
+            EventType.IDENTIFIED,
+            EventType.REDIRECTED,
+            EventType.REFUND_REDIRECTED,
+        )
+    }
+)
 
 
 def state(real: str) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from accounts.models import BalanceObservation
+from accounts.models import BalanceObservation, InvestorAccount
 from accounts.observing import observe
 from accounts.queries import newest_observations
 from bridge.kernel import clock
+from transfers.controls import circuits
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,12 @@ def gather(*, account_ids: Iterable[uuid.UUID], max_age: int) -> Facts:
     known = newest_observations(wanted)
     oldest = moment - timedelta(seconds=max_age)
     stale = [account_id for account_id in wanted if account_id not in known or known[account_id].fetched_at < oldest]
+    shut = circuits.open_until() if stale else {}
+    if shut:  # who does not answer is not asked
+        silent = InvestorAccount.objects.filter(pk__in=stale, institution__in=shut)
+        stale = sorted(set(stale) - set(silent.values_list("pk", flat=True)))
     if stale:
-        known = {**known, **observe(account_ids=stale)}
+        heard: dict[str, list[bool]] = {}
+        known = {**known, **observe(account_ids=stale, heard=heard)}
+        circuits.heard(heard)
     return Facts(known)

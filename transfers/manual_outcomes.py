@@ -16,9 +16,10 @@ from bridge.kernel.errors import BridgeError
 from bridge.kernel.gateway import InstructionKind, Outcome, Report
 from bridge.kernel.money import display
 from bridge.kernel.results import Actor, Refused, Role
+from transfers.blockers import Deed, allowed
 from transfers.models import BankInstruction
 from transfers.services import depositing, outcomes, unwinding, withdrawing
-from transfers.states import LIVE
+from transfers.states import LIVE, UNANSWERED
 
 OUTCOME = "transfer.outcome"
 LEGS = {
@@ -33,7 +34,7 @@ class NothingOpen(BridgeError):
     code = "nothing_open"
     status = 409
     title = "No outcome is open"
-    message = "No instruction of this transfer waits for an outcome."
+    message = "No outcome of this transfer is unknown or overdue: the bank has answered, or still has time to."
 
 
 class OutcomeMalformed(BridgeError):
@@ -46,9 +47,11 @@ class OutcomeMalformed(BridgeError):
 def open_instruction(transfer_id: uuid.UUID) -> BankInstruction | None:
     """The live instruction whose outcome is to be told, if there is one."""
     kinds = [kind.value for kind in LEGS]
-    return BankInstruction.objects.filter(
-        transfer_id=transfer_id, kind__in=kinds, state__in=[str(state) for state in LIVE]
-    ).first()
+    return (
+        BankInstruction.objects.select_related("transfer")
+        .filter(transfer_id=transfer_id, kind__in=kinds, state__in=[str(state) for state in LIVE])
+        .first()
+    )
 
 
 def _needed(transfer_id: uuid.UUID) -> BankInstruction:
@@ -66,9 +69,13 @@ def _look(subject_id: uuid.UUID) -> dict[str, Any]:
 
 
 def _validate(subject_id: uuid.UUID, payload: dict[str, Any]) -> None:
-    """`outcome` settled (with `settled_amount` in minor units, at most what was ordered) or rejected; `why` and
-    `evidence` are needed."""
+    """`outcome` settled (with `settled_amount` in minor units, at most what was ordered, and the bank's `fee` where it
+    is not the rest of the order) or rejected; `why` and `evidence` are needed."""
     order = _needed(subject_id)
+    row = order.transfer
+    safe = allowed(state=row.state, next_step=row.next_step, blocker_code=row.blocker_code)
+    if order.state not in UNANSWERED and Deed.OUTCOME not in safe:
+        raise NothingOpen()  # accepted, and not overdue: the bank will tell
     if payload.get("outcome") not in DECIDED:
         raise OutcomeMalformed(why="The outcome is 'settled', or 'rejected' for what the bank never carried out.")
     for name in ("why", "evidence"):
@@ -78,6 +85,9 @@ def _validate(subject_id: uuid.UUID, payload: dict[str, Any]) -> None:
         amount = payload.get("settled_amount", order.amount)
         if type(amount) is not int or not 0 < amount <= order.amount:
             raise OutcomeMalformed(why=f"'settled_amount' is 1 to {order.amount} minor units.")
+        fee = payload.get("fee", 0)
+        if type(fee) is not int or not 0 <= fee <= order.amount - amount:
+            raise OutcomeMalformed(why=f"'fee' is 0 to {order.amount - amount} minor units.")
 
 
 def _summarize(subject_id: uuid.UUID, payload: dict[str, Any]) -> str:
@@ -92,7 +102,7 @@ def _carry_out(approval: Approval, actor: Actor, at: datetime) -> None:
         key=order.key,
         outcome=DECIDED[payload["outcome"]],
         settled_amount=settled,
-        fee=order.amount - settled if settled else 0,
+        fee=payload.get("fee", order.amount - settled) if settled else 0,
         code="two_people",
         reason=str(payload["why"]),
     )

@@ -20,3 +20,7 @@ class Announcement:
 
 # Sent once per batch with `announcements: tuple[Announcement, ...]`, after saving, inside the transaction.
 transfers_changed = Signal()
+
+# Sent with `events: tuple[Event, ...]` that concern no single transfer and that operations are told, each with its
+# words in `data["message"]`; after writing, inside the transaction.
+operations_told = Signal()

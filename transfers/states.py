@@ -56,6 +56,9 @@ ENDED = (S.COMPLETED, S.FAILED, S.REFUNDED, S.RETURNED, S.REJECTED, S.CANCELLED,
 OPEN = tuple(state for state in State if state not in ENDED)
 CANCELLABLE = (S.IN_REVIEW, S.WAITLISTED, S.APPROVED)
 
+# Where money of a transfer can be at the fund: a late deposit leaves even one that had ended with some there.
+AT_THE_FUND = (S.COMPLETED, S.REFUNDED, S.RETURNED, S.FAILED)
+
 
 # Blockers of a completed transfer: the recall is to be sent, is open, was refused.
 RECALL_DUE, RECALL_OPEN, RECALL_REJECTED = "recall_due", "recall_open", "recall_rejected"

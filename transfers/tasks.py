@@ -16,8 +16,10 @@ def drive() -> None:
 @shared_task(name="transfers.tasks.sweep", ignore_result=True)
 def sweep() -> None:
     """Woken by the clock."""
+    from transfers.controls import exposure  # noqa: PLC0415
     from transfers.engine import drain  # noqa: PLC0415
 
+    exposure.watch()
     drain()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from bridge.approvals.handlers import Handler, handler_for
 from bridge.approvals.models import Approval
@@ -18,7 +18,7 @@ from bridge.events import services as events
 from bridge.kernel import bulk, ids
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion
 from bridge.kernel.results import Actor, Change
-from bridge.kernel.transactions import require_atomic, unit_of_work
+from bridge.kernel.transactions import require_atomic, retried, unit_of_work
 
 VALID_FOR = timedelta(days=5)
 S = Approval.State
@@ -106,7 +106,12 @@ def open_requests(*, proposals: Sequence[Proposal], actor: Actor, at: datetime) 
     taken = Approval.objects.filter(state=S.OPEN, subject_id__in={subject for _, subject in subjects})
     if any((row.subject_type, row.subject_id) in subjects for row in taken):
         raise AlreadyOpen()
-    bulk.insert(Approval, rows)
+    try:
+        bulk.insert(Approval, rows)
+    except IntegrityError as error:  # somebody else asked between our look and our insert
+        if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") == "approval_one_open":
+            raise AlreadyOpen() from error
+        raise
     _tell(rows, "approval.requested", actor, at)
     return rows
 
@@ -145,6 +150,7 @@ def bound_hash(kind: str, subject_id: uuid.UUID, payload: dict[str, Any], seen: 
     return hashlib.sha256(body.encode()).hexdigest()
 
 
+@retried
 def refuse(handler: Handler, subject_id: uuid.UUID, actor: Actor, verb: str, why: str = "not_allowed") -> None:
     """Record an attempt that was refused, in a transaction of its own, on a chain beside the subject's."""
     with unit_of_work() as moment:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bridge.approvals.handlers import Handler, Render, handler_for
+from bridge.approvals.handlers import Handler, Render, handler_for, kinds
 from bridge.approvals.models import Approval
 from bridge.approvals.rows import (
     AlreadyOpen,
@@ -34,7 +34,7 @@ from bridge.kernel.errors import (
 )
 from bridge.kernel.idempotency import Answer, Key
 from bridge.kernel.results import Actor, Change, Done, Refused, Result
-from bridge.kernel.transactions import unit_of_work
+from bridge.kernel.transactions import retried, unit_of_work
 
 __all__ = [
     "AlreadyOpen",
@@ -59,6 +59,7 @@ __all__ = [
 S = Approval.State
 
 
+@retried
 def propose(*, proposal: Proposal, actor: Actor) -> Approval:
     """Ask for a second person. Raises what the handler's `validate` raises, `NotAllowed`, `AlreadyOpen`, `NotFound`."""
     handler = handler_for(proposal.kind)
@@ -67,6 +68,7 @@ def propose(*, proposal: Proposal, actor: Actor) -> Approval:
         return _open_one(handler, proposal, actor, moment)
 
 
+@retried
 def propose_once(
     *, proposal: Proposal, actor: Actor, key: Key, render: Render, refusal: BridgeError | None = None
 ) -> Answer:
@@ -125,6 +127,7 @@ def decide_once(*, change: Change, yes: bool, actor: Actor, key: Key, render: Re
     return answer
 
 
+@retried
 def withdraw(
     *, changes: Sequence[Change], actor: Actor, key: Key | None = None, render: Render | None = None
 ) -> list[Result] | Answer:
@@ -154,10 +157,14 @@ def withdraw(
         return answer
 
 
+@retried
 def expire_approvals(*, actor: Actor) -> int:
-    """End those that nobody decided in time; returns how many."""
+    """End those that nobody decided in time; returns how many. Those whose subject has services of its own, such as a
+    transfer in review, end together with it."""
     with unit_of_work() as moment:
-        due = Approval.objects.filter(state=S.OPEN, expires_at__lte=moment).values_list("pk", flat=True)
+        own = [kind for kind in kinds() if handler_for(kind).decide is not None]
+        overdue = Approval.objects.filter(state=S.OPEN, expires_at__lte=moment).exclude(kind__in=own)
+        due = overdue.values_list("pk", flat=True)
         rows = list(locked(due).values())
         close(rows=[row for row in rows if row.state == S.OPEN], state=S.EXPIRED, actor=actor, at=moment)
         return len(rows)
@@ -205,6 +212,7 @@ def _result(answer: Result | Answer) -> Result:
     return answer
 
 
+@retried
 def _carry_out(
     change: Change, handler: Handler, actor: Actor, *, yes: bool, key: Key | None, render: Render | None
 ) -> Result | Answer:

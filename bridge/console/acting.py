@@ -239,7 +239,8 @@ class ActingAdmin(ConsoleAdmin):
         text = str(self.describe(row)[0]) if row is not None else str(change.id)
         if isinstance(result, Done):
             state = f" It is now {result.state.replace('_', ' ')}." if result.state else ""
-            return Outcome(text, url, True, f"{verb.done[:1].upper()}{verb.done[1:]}.{state}")
+            said = str(result.data.get("said") or verb.done)
+            return Outcome(text, url, True, f"{said[:1].upper()}{said[1:]}.{state}")
         return Outcome(text, url, False, f"{result.error.title}. {result.error.detail} Nothing was changed.")
 
     def _list_url(self) -> str:

@@ -26,6 +26,8 @@ PAGES = {
     "notification": "notifications_notification",
     "approval": "approvals_approval",
     "closing": "funds_closing",
+    "receipt": "transfers_receipt",
+    "movement": "transfers_floatmovement",
 }
 
 

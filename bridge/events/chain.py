@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Protocol
 
 GENESIS = bytes(32)
@@ -28,21 +29,25 @@ class Hashed(Protocol):
     prev_hash: Any
 
 
+canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+
+
 def hash_of(event: Hashed) -> bytes:
     """SHA-256 over the previous hash and the canonical JSON (sorted keys, no spaces) of everything else."""
-    body = [
-        str(event.id),
-        event.subject_type,
-        str(event.subject_id),
-        event.seq,
-        event.type,
-        event.state,
-        event.version,
-        event.actor,
-        event.data,
-        event.at.astimezone(UTC).isoformat(timespec="microseconds"),
-    ]
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hash_with(event, actor=canonical(event.actor), data=canonical(event.data), at=moment(event.at))
+
+
+def moment(at: datetime) -> str:
+    """A time as it is hashed, quotes included."""
+    return f'"{at.astimezone(UTC).isoformat(timespec="microseconds")}"'
+
+
+def hash_with(event: Hashed, *, actor: str, data: str, at: str) -> bytes:
+    """`hash_of` for who has the canonical JSON of `actor` and `data` and the `moment` already."""
+    text = (
+        f'["{event.id}",{_quoted(event.subject_type)},"{event.subject_id}",{event.seq},{_quoted(event.type)},'
+        f"{_quoted(event.state)},{event.version},{actor},{data},{at}]"
+    )
     return hashlib.sha256(bytes(event.prev_hash) + text.encode()).digest()
 
 

@@ -14,10 +14,15 @@ from django.db import connection
 from bridge.events import chain
 from bridge.events.models import Epoch, Event, Seal
 from bridge.events.queries import SETTLED_EVENTS, position
-from bridge.kernel import bulk, ids
+from bridge.kernel import bulk, columns, ids, rows
 from bridge.kernel.results import Actor
-from bridge.kernel.transactions import require_atomic, unit_of_work
+from bridge.kernel.transactions import require_atomic, retried, unit_of_work
 
+_COLUMNS = ("id", "epoch", "subject_type", "subject_id", "seq", "type", "state", "version", "at", "prev_hash", "hash")
+_LAST = (
+    "SELECT s.id, e.seq, e.hash FROM unnest(%s::uuid[]) AS s(id) CROSS JOIN LATERAL ("
+    "SELECT seq, hash FROM events_event WHERE subject_type = %s AND subject_id = s.id ORDER BY seq DESC LIMIT 1) AS e"
+)
 SEAL_LOCK = 0x627269646765  # one sealer at a time
 
 
@@ -48,31 +53,50 @@ def append(
         return []
     heads = _heads([fact for fact in facts if fact.subject_id not in newborn])
     epoch = current_epoch()
-    who = actor.as_json()
-    events = []
+    who, moment = actor.as_json(), chain.moment(at)
+    actor_text = chain.canonical(who)
+    events, texts = [], []
     for fact in facts:
         subject = (fact.subject_type, fact.subject_id)
         seq, prev_hash = heads.get(subject, (0, chain.GENESIS))
-        data = json.loads(bulk.dumps(fact.data))
-        event = Event(
-            id=ids.new_id(),
-            epoch=epoch,
-            subject_type=fact.subject_type,
-            subject_id=fact.subject_id,
-            seq=seq + 1,
-            type=fact.type,
-            state=fact.state,
-            version=fact.version,
-            actor=who,
-            data=data,
-            at=at,
-            prev_hash=prev_hash,
+        data, text = _rendered(fact.data)
+        event = rows.new(
+            Event,
+            {
+                "id": ids.new_id(),
+                "epoch": epoch,
+                "subject_type": fact.subject_type,
+                "subject_id": fact.subject_id,
+                "seq": seq + 1,
+                "type": fact.type,
+                "state": fact.state,
+                "version": fact.version,
+                "actor": who,
+                "data": data,
+                "at": at,
+                "prev_hash": prev_hash,
+            },
         )
-        event.hash = chain.hash_of(event)
+        event.hash = chain.hash_with(event, actor=actor_text, data=text, at=moment)
         heads[subject] = (event.seq, event.hash)
         events.append(event)
-    bulk.insert(Event, events)
+        texts.append(bulk.Rendered(text))
+    _insert(events, actor=bulk.Rendered(actor_text), data=texts)
     return events
+
+
+def _rendered(data: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The data as its readers will find it, and its canonical JSON: rendered once, hashed and stored."""
+    try:
+        return data, chain.canonical(data)
+    except TypeError:  # ids and times in it
+        plain = json.loads(bulk.dumps(data))
+        return plain, chain.canonical(plain)
+
+
+def _insert(events: list[Event], *, actor: str, data: list[bulk.Rendered]) -> None:
+    values = {name: [getattr(event, name) for event in events] for name in _COLUMNS}
+    bulk.insert_columns(Event, {**values, "actor": [actor] * len(events), "data": data})
 
 
 def _heads(facts: Sequence[Fact]) -> dict[tuple[str, uuid.UUID], tuple[int, bytes]]:
@@ -80,16 +104,10 @@ def _heads(facts: Sequence[Fact]) -> dict[tuple[str, uuid.UUID], tuple[int, byte
     for fact in facts:
         by_type.setdefault(fact.subject_type, set()).add(fact.subject_id)
     heads: dict[tuple[str, uuid.UUID], tuple[int, bytes]] = {}
-    with connection.cursor() as cursor:
-        for subject_type, subjects in by_type.items():
-            cursor.execute(
-                "SELECT s.id, e.seq, e.hash FROM unnest(%s::uuid[]) AS s(id) CROSS JOIN LATERAL ("
-                "SELECT seq, hash FROM events_event WHERE subject_type = %s AND subject_id = s.id "
-                "ORDER BY seq DESC LIMIT 1) AS e",
-                [list(subjects), subject_type],
-            )
-            for subject_id, seq, head in cursor.fetchall():
-                heads[subject_type, subject_id] = (seq, bytes(head))
+    for subject_type, subjects in by_type.items():
+        found = bulk.execute(_LAST, [columns.uuids(subjects), subject_type])
+        for subject_id, seq, head in found.fetchall():
+            heads[subject_type, subject_id] = (seq, head)
     return heads
 
 
@@ -98,6 +116,7 @@ def current_epoch() -> int:
     return Epoch.objects.order_by("-number").values_list("number", flat=True).first() or 1
 
 
+@retried
 def begin_epoch(*, why: str) -> int:
     """After a restore: readers of the log must not take the new events for old ones. Returns the new number."""
     with unit_of_work() as moment:
@@ -106,6 +125,7 @@ def begin_epoch(*, why: str) -> int:
     return number
 
 
+@retried
 def seal() -> Seal | None:
     """Seal every event of finished transactions that no seal covers yet; `None` where there is nothing to seal.
 

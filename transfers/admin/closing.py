@@ -30,7 +30,7 @@ from bridge.console.pages import Button, Table, button, section
 from bridge.kernel.errors import BridgeError
 from bridge.kernel.money import MAX_AMOUNT
 from funds.models import Closing, ClosingStep, Fund
-from transfers.admin.blockers import advice
+from transfers import blockers
 from transfers.closing import Below, Method, Plan, PlanKind, Terms
 from transfers.closing_approvals import MAKERS, SUBJECT, kind_of, payload_of
 from transfers.closing_overview import Overview, closing_overview, plan_closing
@@ -290,7 +290,7 @@ def _open_table(overview: Overview) -> Table:
                 badge(row.state),
                 str(row.phase),
                 amount(row.amount, overview.currency),
-                f"{advice(row.blocker_code).title}. {row.blocker_message}" if row.blocker_code else "",
+                f"{blockers.of(row.blocker_code).title}. {row.blocker_message}" if row.blocker_code else "",
             )
             for row in rows[:SHOWN]
         ],

@@ -11,20 +11,18 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 from bridge.approvals.asking import ASKED, asks
 from bridge.console import inputs
 from bridge.console.acting import Verb
-from bridge.kernel.results import Actor, Change, Result, Role
+from bridge.kernel.results import Actor, Change, Result
 from funds.models import Verification
 from funds.rules.catalogue import BY_ID
 from funds.rules.outcomes import Outcome
+from transfers.admin.verbs import safe
 from transfers.approvals import OVERRIDE, OVERRIDE_DAYS, UNFREEZE
+from transfers.blockers import DEEDS, Deed
 from transfers.manual_outcomes import OUTCOME
 from transfers.models import Transfer
 from transfers.services.freezing import freeze_transfers
-from transfers.states import State
 
-PEOPLE = frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE})
-COMPLIANCE = frozenset({Role.COMPLIANCE})
 LONGEST_DAYS = 365
-ASIDE = (State.IN_REVIEW, State.WAITLISTED, State.APPROVED, State.WITHDRAWN)  # a rule may stand in their way
 
 
 def in_the_way(transfer: Any) -> list[tuple[str, str]]:
@@ -99,8 +97,8 @@ def _freeze(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Se
 
 CRITERIA_VERBS = (
     Verb(
-        name="aside",
-        label="Ask to set a rule aside",
+        name=Deed.ASIDE,
+        label=DEEDS[Deed.ASIDE].label,
         done=ASKED,
         question="Compliance is asked to set one rule aside for this transfer alone. Afterwards the transfer is "
         "approved as usual, and every other rule still counts.",
@@ -109,49 +107,49 @@ CRITERIA_VERBS = (
             model=Transfer,
             payload=lambda change, data: {name: data[name] for name in ("rule", "why", "evidence", "days")},
         ),
-        fits=lambda transfer: transfer.state in ASIDE and bool(in_the_way(transfer)),
-        roles=PEOPLE,
+        fits=lambda transfer: safe(Deed.ASIDE)(transfer) and bool(in_the_way(transfer)),
+        roles=DEEDS[Deed.ASIDE].roles,
         icon="rule_settings",
         build=OverrideForm,
         several=False,
     ),
     Verb(
-        name="outcome",
-        label="Decide the outcome",
+        name=Deed.OUTCOME,
+        label=DEEDS[Deed.OUTCOME].label,
         done=ASKED,
         question="The bank does not tell what became of its order. A second person is asked to agree to what the "
         "evidence shows; it is then posted as if the bank had reported it.",
         run=asks(kind=OUTCOME, model=Transfer, payload=_outcome),
-        fits=lambda transfer: transfer.blocker_code == "outcome_unknown",
-        roles=PEOPLE,
+        fits=safe(Deed.OUTCOME),
+        roles=DEEDS[Deed.OUTCOME].roles,
         icon="gavel",
         danger=True,
         form=OutcomeForm,
         several=False,
     ),
     Verb(
-        name="freeze",
-        label="Freeze",
+        name=Deed.FREEZE,
+        label=DEEDS[Deed.FREEZE].label,
         done="frozen",
         question="The money in the settlement account is blocked by law: no deposit, no refund, no deadline. The place "
         "in the fund is given back. Only two people of compliance can release it.",
         run=_freeze,
-        fits=lambda transfer: transfer.state == State.WITHDRAWN,
-        roles=COMPLIANCE,
+        fits=safe(Deed.FREEZE),
+        roles=DEEDS[Deed.FREEZE].roles,
         icon="ac_unit",
         danger=True,
         form=FreezeForm,
         several=False,
     ),
     Verb(
-        name="unfreeze",
-        label="Propose release",
+        name=Deed.UNFREEZE,
+        label=DEEDS[Deed.UNFREEZE].label,
         done=ASKED,
         question="A second person of compliance is asked to release the money. It then waits in the settlement account "
         "for a retry or a refund.",
         run=asks(kind=UNFREEZE, model=Transfer, payload=lambda change, data: {"why": data["why"]}),
-        fits=lambda transfer: transfer.state == State.FROZEN,
-        roles=COMPLIANCE,
+        fits=safe(Deed.UNFREEZE),
+        roles=DEEDS[Deed.UNFREEZE].roles,
         icon="lock_open",
         form=WhyForm,
         several=False,

@@ -23,6 +23,9 @@ from bridge.events.models import Seal
 from bridge.kernel import clock
 from funds.admin import dollars_bar, seats_bar
 from funds.models import Fund
+from transfers.admin import bridge_ages, open_list
+from transfers.blockers import Urgency, of
+from transfers.desk import age
 from transfers.models import Break, InboundCallback, ReconciliationRun, Transfer, Work
 from transfers.states import ON_THE_BRIDGE, State
 
@@ -57,7 +60,9 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return {
         **context,
         "needs": _needs(request, groups),
+        "open_url": open_list.url(),
         "bridge": _on_the_bridge(groups, moment),
+        "ages": bridge_ages.context(moment) if request.user.has_perm("ledger.view_entry") else {},
         "day": _today(moment),
         "funds": _funds(moment) if request.user.has_perm("funds.view_fund") else [],
         "proof": _proof(request, moment),
@@ -114,8 +119,11 @@ def _needs(request: HttpRequest, groups: list[Any]) -> list[Need]:
         ),
     ]
     for code, count in sorted(blockers.items()):
-        title = code.replace("_", " ").capitalize()
-        needs.append(Need(title, count, transfers(blocker=code), "block", "blocked, needs a decision", "red"))
+        known = of(code)
+        watch = known.urgency == Urgency.WATCH
+        note = "nobody needs to act" if watch else "blocked, needs a decision"
+        tone = "blue" if watch else "red" if known.urgency == Urgency.NOW else "amber"
+        needs.append(Need(known.title, count, transfers(blocker=code), "block", note, tone))
     if not blockers:
         needs.append(Need("Blocked", 0, transfers(blocker="any"), "block", "nothing is blocked", "red"))
     if later:
@@ -179,16 +187,6 @@ def _on_the_bridge(groups: list[Any], moment: datetime) -> dict[str, Any]:
             "fund": oldest.fund.name,
         }
     return answer
-
-
-def age(span: timedelta) -> str:
-    """`age(timedelta(hours=50))` → `2 days`."""
-    seconds = max(0, int(span.total_seconds()))
-    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
-        if seconds >= size:
-            number = seconds // size
-            return f"{number} {word}{'s' if number != 1 else ''}"
-    return "a moment"
 
 
 def _today(moment: datetime) -> dict[str, Any]:

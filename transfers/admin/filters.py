@@ -6,7 +6,7 @@ from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from transfers.admin.blockers import BLOCKERS
+from transfers.blockers import BLOCKERS
 from transfers.states import ON_THE_BRIDGE, OPEN, State
 
 

@@ -33,11 +33,14 @@ from bridge.console.pages import Table
 from bridge.events.models import Event
 from bridge.events.queries import timeline
 from funds.models import Reservation, Verification
-from transfers.admin.blockers import advice
+from transfers import blockers
 from transfers.models import BankInstruction, Break, Transfer, Work
 from transfers.states import InstructionState, State
 
 MOST = 200  # events, entries …: a transfer has a few dozen at most
+MONEY = {"settled_amount", "fee", "advance", "written_off", "repaid"}
+PAGES = {"instruction": "transfers.bankinstruction", "receipt": "transfers.receipt", "posting": "ledger.posting"}
+PAGES |= {"from_fund": "funds.fund", "paid_to": "accounts.investoraccount"}
 QUIET = {"amount", "currency", "source_account", "fund", "investor", "previous_state"}  # in every event
 
 
@@ -52,7 +55,7 @@ def context(request: HttpRequest, transfer: Transfer) -> dict[str, Any]:
         "identifier": whole_id("transfer", transfer.pk),
         "state_badge": badge(transfer.state),
         "money": money_text(transfer.amount, transfer.currency),
-        "blocker": advice(transfer.blocker_code) if transfer.blocker_code else None,
+        "blocker": blockers.of(transfer.blocker_code) if transfer.blocker_code else None,
         "stops": _stops(transfer, legs),
         "facts": _facts(transfer, work, names),
         "events": [_told(event, names) for event in events],
@@ -213,10 +216,10 @@ def _detail(key: str, value: Any, currency: str) -> SafeString | str:
     label = key.replace("_", " ")
     if key == "reasons" and isinstance(value, list):
         return "; ".join(str(item.get("reason") or item.get("rule", "")) for item in value if isinstance(item, dict))
-    if isinstance(value, int) and key in ("settled_amount", "fee", "amount_returned"):
+    if type(value) is int and (key in MONEY or key.startswith("amount_")):
         return f"{label}: {money_text(value, currency)}"
-    if key == "instruction":
-        return link("transfers.bankinstruction", value, "instruction")
+    if key in PAGES:
+        return link(PAGES[key], value, label)
     if key in ("message", "reason"):
         return str(value)
     return f"{label}: {value}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from unfold.decorators import display
 
@@ -16,10 +20,11 @@ from bridge.console.acting import ActingAdmin
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import amount, badge, link_to, public_id, when
 from bridge.console.recent import recent
-from transfers.admin import story
-from transfers.admin.blockers import advice
+from transfers import blockers
+from transfers.admin import case, story
 from transfers.admin.criteria import CRITERIA_VERBS
 from transfers.admin.filters import BlockerFilter, StateFilter
+from transfers.admin.money import MONEY_VERBS
 from transfers.admin.verbs import TRANSFER_VERBS
 from transfers.models import BankInstruction, Transfer
 from transfers.states import State
@@ -31,7 +36,7 @@ LONGEST_WHY = 160
 @admin.register(Transfer)
 class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
     change_form_template = "console/transfer.html"
-    verbs = (*TRANSFER_VERBS, *CRITERIA_VERBS)
+    verbs = (*TRANSFER_VERBS, *CRITERIA_VERBS, *MONEY_VERBS)
     list_display = ("public", "state_badge", "money", "source", "fund_link", "created")
     list_filter = (StateFilter, BlockerFilter, "fund", "currency", recent("created_at"))
     list_select_related = ("source_account", "investor", "fund")
@@ -46,6 +51,23 @@ class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
         "investor": "investor_id",
         "fund": "fund_id",
     }
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.case_view)
+        return [path("<uuid:pk>/case/", page, name="transfers_transfer_case"), *super().get_urls()]
+
+    def case_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        """The whole family's money, for people who may see the ledger."""
+        if not self.has_view_permission(request) or not request.user.has_perm("ledger.view_entry"):
+            raise PermissionDenied
+        row = self.get_queryset(request).filter(pk=pk).first()
+        if row is None:
+            raise Http404
+        told = case.context(request, row)
+        for member, shown in zip(told["case"].members, told["members"], strict=True):
+            shown["verbs"] = self.verbs_for(request, member)
+        context = {**self.admin_site.each_context(request), **told}
+        return TemplateResponse(request, "console/case.html", context)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         if search_term.strip().lower().startswith("ins_"):
@@ -102,7 +124,7 @@ class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
             return format_html('{}<div class="bridge-below bridge-why">{}</div>', badge(row.state), why)
         if not row.blocker_code or row.blocker_code == row.state:
             return badge(row.state)
-        why = badge(row.blocker_code, advice(row.blocker_code).title, "amber")
+        why = badge(row.blocker_code, blockers.of(row.blocker_code).title, "amber")
         return format_html('{}<div class="bridge-below">{}</div>', badge(row.state), why)
 
     @display(description="amount", ordering="amount")

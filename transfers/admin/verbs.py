@@ -9,24 +9,21 @@ from django import forms
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from bridge.console.acting import Verb
-from bridge.kernel.results import Actor, Change, Result, Role
+from bridge.kernel.results import Actor, Change, Result
 from transfers import facts, services
+from transfers.blockers import DEEDS, Deed, allowed
 from transfers.models import Transfer
 from transfers.policy import policy
 from transfers.reconciliation.services import LONGEST_RESOLUTION, MAY_RESOLVE, resolve_breaks
-from transfers.states import CANCELLABLE, ENGINE_FAULT, RECALL_DUE, RECALL_OPEN, RECALL_REJECTED, NextStep, State
-
-OPERATIONS = frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE})
-DECIDERS = frozenset({Role.CHECKER, Role.COMPLIANCE})
-MOVERS = frozenset({Role.MAKER})
 
 
-def _waits_for_people(transfer: Any) -> bool:
-    return transfer.state == State.WITHDRAWN and transfer.next_step == NextStep.NONE
+def safe(deed: Deed) -> Callable[[Any], bool]:
+    """Whether the registry of blockers allows this now. Services ask it again, under their locks."""
 
+    def fits(transfer: Any) -> bool:
+        return deed in allowed(state=transfer.state, next_step=transfer.next_step, blocker_code=transfer.blocker_code)
 
-def _in(*states: State) -> Callable[[Any], bool]:
-    return lambda transfer: transfer.state in states
+    return fits
 
 
 def _cancel(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
@@ -62,114 +59,106 @@ def _leave(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Seq
     return services.give_up_recalls(changes=changes, actor=actor)
 
 
-def _may_be_recalled(transfer: Any) -> bool:
-    return transfer.state == State.COMPLETED and transfer.blocker_code not in (RECALL_DUE, RECALL_OPEN)
-
-
 def _retry(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
     return services.retry_transfers(changes=changes, actor=actor)  # type: ignore[return-value]
 
 
-def _was_set_aside(transfer: Any) -> bool:
-    return transfer.blocker_code == ENGINE_FAULT
-
-
 TRANSFER_VERBS = (
     Verb(
-        name="approve",
-        label="Approve",
+        name=Deed.APPROVE,
+        label=DEEDS[Deed.APPROVE].label,
         done="approved",
         question="The rules run once more. If none of them fails, the withdrawal goes out next.",
         run=_approve,
-        fits=_in(State.IN_REVIEW),
-        roles=DECIDERS,
+        fits=safe(Deed.APPROVE),
+        roles=DEEDS[Deed.APPROVE].roles,
         icon="check",
     ),
     Verb(
-        name="reject",
-        label="Reject",
+        name=Deed.REJECT,
+        label=DEEDS[Deed.REJECT].label,
         done="rejected",
         question="The transfer ends here. No money moved; hold and place are given back.",
         run=_reject,
-        fits=_in(State.IN_REVIEW, State.WAITLISTED),
-        roles=DECIDERS,
+        fits=safe(Deed.REJECT),
+        roles=DEEDS[Deed.REJECT].roles,
         icon="block",
         danger=True,
         needs_reason=True,
     ),
     Verb(
-        name="hold",
-        label="Hold for review",
+        name=Deed.HOLD,
+        label=DEEDS[Deed.HOLD].label,
         done="held",
         question="The transfer stops before its money moves and waits for a second person. Hold and place stay.",
         run=_hold,
-        fits=_in(State.APPROVED),
-        roles=OPERATIONS,
+        fits=safe(Deed.HOLD),
+        roles=DEEDS[Deed.HOLD].roles,
         icon="front_hand",
         needs_reason=True,
     ),
     Verb(
-        name="retry",
-        label="Retry the deposit",
+        name=Deed.RETRY,
+        label=DEEDS[Deed.RETRY].label,
         done="sent on",
         question="A new deposit goes to the fund, with a new key. The last one must be rejected or returned.",
         run=_retry,
-        fits=_waits_for_people,
-        roles=OPERATIONS,
+        fits=safe(Deed.RETRY),
+        roles=DEEDS[Deed.RETRY].roles,
         icon="replay",
     ),
     Verb(
-        name="resume",
-        label="Go on",
+        name=Deed.RESUME,
+        label=DEEDS[Deed.RESUME].label,
         done="back in the engine's hands",
         question="The engine failed on it. It goes on where it stood; nothing is sent twice.",
         run=_retry,
-        fits=_was_set_aside,
-        roles=OPERATIONS,
+        fits=safe(Deed.RESUME),
+        roles=DEEDS[Deed.RESUME].roles,
         icon="play_arrow",
     ),
     Verb(
-        name="refund",
-        label="Refund the investor",
+        name=Deed.REFUND,
+        label=DEEDS[Deed.REFUND].label,
         done="turned to a refund",
         question="The money in the settlement account goes back to the investor's account.",
         run=_refund,
-        fits=_waits_for_people,
-        roles=OPERATIONS,
+        fits=safe(Deed.REFUND),
+        roles=DEEDS[Deed.REFUND].roles,
         icon="undo",
         needs_reason=True,
     ),
     Verb(
-        name="recall",
-        label="Recall the deposit",
+        name=Deed.RECALL,
+        label=DEEDS[Deed.RECALL].label,
         done="to be recalled",
         question="The fund's bank is asked to send the deposit back. When it does, the investor is refunded.",
         run=_recall,
-        fits=_may_be_recalled,
-        roles=DECIDERS,
+        fits=safe(Deed.RECALL),
+        roles=DEEDS[Deed.RECALL].roles,
         icon="assignment_return",
         danger=True,
         needs_reason=True,
     ),
     Verb(
-        name="leave",
-        label="Leave it at the fund",
+        name=Deed.LEAVE,
+        label=DEEDS[Deed.LEAVE].label,
         done="left at the fund",
         question="The fund's bank refused the recall. You accept that; the transfer stays completed.",
         run=_leave,
-        fits=lambda transfer: transfer.blocker_code == RECALL_REJECTED,
-        roles=DECIDERS,
+        fits=safe(Deed.LEAVE),
+        roles=DEEDS[Deed.LEAVE].roles,
         icon="check_circle",
         needs_reason=True,
     ),
     Verb(
-        name="cancel",
-        label="Cancel",
+        name=Deed.CANCEL,
+        label=DEEDS[Deed.CANCEL].label,
         done="cancelled",
         question="The transfer ends here. No money moved; hold and place are given back.",
         run=_cancel,
-        fits=_in(*CANCELLABLE),
-        roles=MOVERS,
+        fits=safe(Deed.CANCEL),
+        roles=DEEDS[Deed.CANCEL].roles,
         icon="close",
         danger=True,
     ),

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from unfold.decorators import display
 
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import badge, id_link, when
+from transfers.admin import open_list
 from transfers.models import Work
 
 
@@ -23,6 +28,16 @@ class WorkAdmin(ReadOnlyAdmin):
     ordering = ("-transfer_id",)
     id_columns: ClassVar = {"transfer": "transfer_id", "account": "account_id"}
     fields = ("transfer_link", "state_badge", "step_text", "due", "lease", "tries", "account", "account_seq")
+
+    def get_urls(self) -> list[URLPattern]:
+        return [path("open/", self.admin_site.admin_view(self.open_view), name="transfers_open"), *super().get_urls()]
+
+    def open_view(self, request: HttpRequest) -> HttpResponse:
+        """All that is open, the most urgent first: the page of `work_due`."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {**self.admin_site.each_context(request), **open_list.context(request)}
+        return TemplateResponse(request, "console/open.html", context)
 
     @display(description="transfer")
     def transfer_link(self, row: Work) -> str:

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
+from bridge.kernel import crashpoints
 from bridge.kernel.api.parsing import loads, read_capped
 from bridge.kernel.api.schema import documented
 from bridge.kernel.api.throttling import CallbackThrottle
@@ -87,6 +88,7 @@ class CallbackView(BridgeView):
         content = loads(body)
         if not isinstance(content, dict):
             raise CallbackMalformed
+        crashpoints.reach(crashpoints.Point.CALLBACK_RECEIVED)
         receiving.receive_callback(institution=institution, callback_id=headers["webhook-id"], body=content)
         return Response({"object": "callback", "accepted": True}, status=202)
 

@@ -28,7 +28,7 @@ from transfers.models import Transfer
 from transfers.policy import policy
 from transfers.states import State
 
-OPERATIONS = (Role.MAKER,)
+OPERATIONS = (Role.MAKER, Role.CHECKER, Role.COMPLIANCE)  # in the order in which a login's roles are tried
 DECIDERS = (Role.CHECKER, Role.COMPLIANCE)
 
 

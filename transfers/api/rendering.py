@@ -17,15 +17,13 @@ from bridge.kernel.idempotency import Answer
 from bridge.kernel.results import Done, Refused, Result
 from funds.models import Reservation, Verification
 from transfers import disclosure
+from transfers.blockers import allowed
 from transfers.models import BankInstruction, Transfer, Work
 from transfers.states import State, Step
 
 _BEFORE_ANY_LEG = (State.REQUESTED, State.IN_REVIEW, State.WAITLISTED, State.APPROVED, State.REJECTED)
 _DECISION = ("rule", "version", "outcome", "reason")
-WAITING = {
-    "code": "waiting_for_earlier",
-    "message": "An earlier withdrawal of the same account goes first. Nothing needs to be done.",
-}
+EARLIER = "waiting_for_earlier", "An earlier withdrawal of the same account goes first. Nothing needs to be done."
 
 
 def render_transfers(transfers: Sequence[Transfer], *, inside: bool) -> list[dict[str, Any]]:
@@ -51,7 +49,7 @@ def render_transfers(transfers: Sequence[Transfer], *, inside: bool) -> list[dic
             "reservation": _reservation(places.get(row.id)),
             "legs": legs.get(row.id, []),
             "decisions": decisions.get(row.id, []),
-            "blocker": WAITING if row.id in waiting else _blocker(row, decisions.get(row.id, []), inside=inside),
+            "blocker": _blocker(row, decisions.get(row.id, []), waits=row.id in waiting, inside=inside),
             "version": row.version,
             "created_at": moment(row.created_at),
             "expected_at": moment(row.expected_at),
@@ -112,13 +110,15 @@ def _decisions(made: Sequence[dict[str, Any]], *, inside: bool) -> list[dict[str
     return brief if inside else disclosure.decisions(brief)
 
 
-def _blocker(row: Transfer, decisions: Sequence[dict[str, Any]], *, inside: bool) -> dict[str, str] | None:
-    if not row.blocker_code:
+def _blocker(row: Transfer, decisions: Sequence[dict[str, Any]], *, waits: bool, inside: bool) -> dict[str, Any] | None:
+    code, message = EARLIER if waits else (row.blocker_code, row.blocker_message)
+    if not code:
         return None
-    code, message = row.blocker_code, row.blocker_message
     if not inside:
         code, message = disclosure.blocker(code, message, decisions)
-    return {"code": code, "message": message}
+        return {"code": code, "message": message}
+    safe = allowed(state=row.state, next_step=row.next_step, blocker_code=code)
+    return {"code": code, "message": message, "actions": [str(deed) for deed in safe]}
 
 
 def render_each(*, status: int, location: str, inside: bool) -> Callable[[Sequence[Done]], list[Answer]]:

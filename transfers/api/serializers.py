@@ -11,6 +11,7 @@ from bridge.kernel.api.paging import PageQuery
 from bridge.kernel.api.schema import ProblemSerializer
 from bridge.kernel.idempotency import MAX_KEY
 from bridge.kernel.money import is_currency
+from transfers.blockers import Deed
 from transfers.models import BankInstruction
 from transfers.states import InstructionState, State
 
@@ -144,6 +145,11 @@ class DecisionSerializer(serializers.Serializer):
 class BlockerSerializer(serializers.Serializer):
     code = serializers.CharField()
     message = serializers.CharField()
+    actions = serializers.ListField(
+        child=serializers.ChoiceField(choices=[str(deed) for deed in Deed]),
+        required=False,
+        help_text="What is safe to do about it now, by those who may; all else is refused. For the firm only.",
+    )
 
 
 class TransferSerializer(serializers.Serializer):

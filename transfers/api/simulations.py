@@ -20,6 +20,7 @@ from bridge.kernel.api.roles import MethodPermission, roles_of
 from bridge.kernel.api.schema import documented
 from bridge.kernel.api.views import BridgeView, path_id
 from bridge.kernel.errors import BridgeError, NotFound
+from bridge.kernel.money import MAX_AMOUNT
 from bridge.kernel.results import Role
 from bridge.sandbox.client import ControlRefused, SandboxControl
 from bridge.sandbox.wire import CONTROL, derive_credentials
@@ -55,6 +56,13 @@ class SandboxOnly(MethodPermission):
         return bool(request.user.is_authenticated and (request.user.is_staff or Role.SERVICE in roles_of(request.user)))
 
 
+class MinorField(serializers.IntegerField):
+    """Minor units, zero included."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=0, max_value=MAX_AMOUNT, **options)
+
+
 class AdvanceSerializer(StrictSerializer):
     seconds = serializers.IntegerField(min_value=1, max_value=TEN_YEARS)
 
@@ -66,8 +74,19 @@ class ClockSerializer(serializers.Serializer):
 
 class ForceSerializer(StrictSerializer):
     amount = AmountField(required=False, help_text="Minor units, where not the whole amount.")
+    fee = MinorField(required=False, help_text="What the bank keeps on the way, in minor units.")
     code = TextField(required=False, max_length=20, help_text="The bank's code, such as R01.")
     reason = TextField(required=False, max_length=140)
+
+
+class SettleSerializer(ForceSerializer):
+    again = serializers.BooleanField(
+        required=False, default=False, help_text="Settle what has settled, was rejected or came back: twice, or late."
+    )
+
+
+class ReturnSerializer(ForceSerializer):
+    interest = MinorField(required=False, help_text="Comes on top of a returned deposit, in minor units.")
 
 
 class ClockAdvanceView(BridgeView):
@@ -95,11 +114,8 @@ class ForceView(BridgeView):
 
     permission_classes = [SandboxOnly]
 
-    def force(self, request: Request, transfer: str, verb: str, states: tuple[InstructionState, ...]) -> Response:
-        wanted = read_body(ForceSerializer, request)
-        found = Transfer.objects.filter(pk=path_id("transfer", transfer)).first()
-        if found is None:
-            raise NotFound(what="transfer")
+    def force(self, transfer: str, verb: str, wanted: dict[str, Any], states: tuple[InstructionState, ...]) -> Response:
+        found = transfer_of(transfer)
         legs = list(found.instructions.filter(state__in=states).order_by("id"))
         if not legs:
             raise NothingAtTheBank(verb=f"{verb}d" if verb.endswith("e") else f"{verb}ed")
@@ -109,12 +125,19 @@ class ForceView(BridgeView):
         return Response(render_transfers([found], inside=True)[0])
 
 
-def _documented(verb: str, summary: str) -> Any:
+def transfer_of(public_id: str) -> Transfer:
+    found = Transfer.objects.filter(pk=path_id("transfer", public_id)).first()
+    if found is None:
+        raise NotFound(what="transfer")
+    return found
+
+
+def _documented(verb: str, summary: str, request: type[ForceSerializer] = ForceSerializer) -> Any:
     return documented(
         operation_id=f"simulate_{verb}",
         tag="simulations",
         summary=summary,
-        request=ForceSerializer,
+        request=request,
         answers={200: TransferSerializer},
         refusals=[404, 409],
         writes=True,
@@ -122,24 +145,27 @@ def _documented(verb: str, summary: str) -> Any:
 
 
 _OPEN = (InstructionState.SUBMITTED, InstructionState.ACKNOWLEDGED, InstructionState.UNKNOWN)
+_MOVED = (InstructionState.SETTLED, InstructionState.RETURNED)
+_ENDED = (*_MOVED, InstructionState.REJECTED)
 
 
 class SettleView(ForceView):
-    @_documented("settle", "Let the bank settle the transfer's live instruction")
+    @_documented("settle", "Let the bank settle the transfer's live instruction", SettleSerializer)
     def post(self, request: Request, transfer: str) -> Response:
-        return self.force(request, transfer, "settle", _OPEN)
+        wanted = read_body(SettleSerializer, request)
+        return self.force(transfer, "settle", wanted, _ENDED if wanted.pop("again") else _OPEN)
 
 
 class BankRejectView(ForceView):
     @_documented("reject", "Let the bank reject the transfer's live instruction")
     def post(self, request: Request, transfer: str) -> Response:
-        return self.force(request, transfer, "reject", _OPEN)
+        return self.force(transfer, "reject", read_body(ForceSerializer, request), _OPEN)
 
 
 class ReturnView(ForceView):
-    @_documented("return", "Let the bank return the transfer's last settled instruction")
+    @_documented("return", "Let the bank return the transfer's last settled instruction", ReturnSerializer)
     def post(self, request: Request, transfer: str) -> Response:
-        return self.force(request, transfer, "return", (InstructionState.SETTLED,))
+        return self.force(transfer, "return", read_body(ReturnSerializer, request), _MOVED)
 
 
 def call_bank(path: str, body: dict[str, Any]) -> dict[str, Any]:

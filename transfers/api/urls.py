@@ -1,6 +1,6 @@
 from django.urls import path
 
-from transfers.api import bulk, callbacks, changes, log, requests, simulations
+from transfers.api import bulk, callbacks, changes, log, requests, simulated_faults, simulations
 
 urlpatterns = [
     path("transfers", requests.TransfersView.as_view(), name="transfers"),
@@ -20,6 +20,18 @@ urlpatterns = [
     path("events", log.EventsView.as_view(), name="events"),
     path("callbacks/<str:institution>", callbacks.CallbackView.as_view(), name="callback"),
     path("simulations/clock/advance", simulations.ClockAdvanceView.as_view(), name="simulate-clock"),
+    path("simulations/faults", simulated_faults.FaultsView.as_view(), name="simulate-fault"),
+    path("simulations/movements", simulated_faults.MovementsView.as_view(), name="simulate-movement"),
+    path(
+        "simulations/transfers/<str:transfer>/faults",
+        simulated_faults.TransferFaultsView.as_view(),
+        name="simulate-transfer-fault",
+    ),
+    path(
+        "simulations/transfers/<str:transfer>/time-out",
+        simulated_faults.TimeOutView.as_view(),
+        name="simulate-time-out",
+    ),
     path("simulations/transfers/<str:transfer>/settle", simulations.SettleView.as_view(), name="simulate-settle"),
     path("simulations/transfers/<str:transfer>/reject", simulations.BankRejectView.as_view(), name="simulate-reject"),
     path("simulations/transfers/<str:transfer>/return", simulations.ReturnView.as_view(), name="simulate-return"),

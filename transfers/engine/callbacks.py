@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 
-from bridge.kernel import clock
+from bridge.kernel import clock, crashpoints
+from bridge.kernel.crashpoints import Point
 from bridge.kernel.gateway import InstructionKind, InvalidCallback, Report
 from bridge.kernel.gateways import UnknownInstitution
 from bridge.kernel.results import Refused
@@ -21,6 +22,7 @@ def process(*, limit: int) -> int:
     waiting = list(InboundCallback.objects.filter(processed_at__isnull=True).order_by("id")[:limit])
     if not waiting:
         return 0
+    crashpoints.reach(Point.CALLBACK_ACKNOWLEDGED)
     reports: dict[int, Report] = {}
     for row in waiting:
         try:
@@ -40,10 +42,12 @@ def process(*, limit: int) -> int:
                 by_kind[kind].append(row)
     for kind, rows in by_kind.items():
         _apply(InstructionKind(kind), rows, reports)
+    crashpoints.reach(Point.CALLBACK_APPLIED)
     moment = clock.now()
     for row in waiting:
         row.processed_at = moment
     InboundCallback.objects.bulk_update(waiting, ["processed_at", "problem"])
+    crashpoints.reach(Point.CALLBACK_MARKED)
     return len(waiting)
 
 

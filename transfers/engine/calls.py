@@ -1,19 +1,26 @@
-"""Calls to institutions: no transaction open, several at a time, one report for every instruction."""
+"""Calls to institutions: no transaction open, several at a time, one report for every call that was made.
+
+Once an institution has fallen silent the rest of a batch is not called: those have no report. What was heard goes to
+the institution's circuit.
+"""
 
 from __future__ import annotations
 
 import logging
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from accounts.gateway import registry as investor_side
 from accounts.models import InvestorAccount
-from bridge.kernel.gateway import InstitutionGateway, InstructionKind, Order, Outcome, Report
+from bridge.kernel import bulk, clock, crashpoints, pool, rows
+from bridge.kernel.crashpoints import Moment
+from bridge.kernel.gateway import GatewayUnavailable, InstitutionGateway, InstructionKind, Order, Outcome, Report
 from bridge.kernel.transactions import require_no_transaction
 from funds.gateway import registry as fund_side
 from funds.models import Fund
-from transfers.models import BankInstruction
+from transfers.controls import circuits
+from transfers.engine.breakers import Breaker
+from transfers.models import BankInstruction, Transfer
 from transfers.services.orders import AT_THE_FUND
 
 AT_ONCE = 16
@@ -37,30 +44,65 @@ def submit(instructions: Sequence[BankInstruction]) -> list[Report]:
             amount=row.amount,
             currency=row.currency,
             reference=row.recalls.key if row.recalls is not None else row.reference,
+            rail=row.rail,
         )
-        work.append((row.key, _sender(_gateway(row), order)))
+        work.append((row, _sender(_gateway(row), order)))
     return _all(work)
 
 
 def find(instructions: Sequence[BankInstruction]) -> list[Report]:
     """Ask what became of each instruction, by its key."""
     require_no_transaction()
-    return _all([(row.key, _finder(_gateway(row), row.key)) for row in instructions])
+    return _all([(row, _finder(_gateway(row), row)) for row in instructions])
+
+
+def answers(institution: str) -> bool:
+    """Whether anybody is there: the smallest question that there is."""
+    require_no_transaction()
+    try:
+        next(iter(gateway_at(institution).activity(clock.now())), None)
+    except GatewayUnavailable as error:
+        return error.answered
+    except Exception:  # a fault of the adapter
+        logger.exception("%s could not be asked", institution)
+        return False
+    return True
 
 
 def _sender(gateway: InstitutionGateway, order: Order) -> Callable[[], Report]:
-    return lambda: gateway.submit(order)
+    def send() -> Report:
+        crashpoints.reach_leg(order.kind, Moment.CALLING)
+        report = gateway.submit(order)
+        crashpoints.reach_leg(order.kind, Moment.CALLED)
+        return report
+
+    return send
 
 
-def _finder(gateway: InstitutionGateway, key: str) -> Callable[[], Report]:
-    return lambda: gateway.find(key)
+def _finder(gateway: InstitutionGateway, row: BankInstruction) -> Callable[[], Report]:
+    def ask() -> Report:
+        report = gateway.find(row.key)
+        crashpoints.reach_leg(row.kind, Moment.ASKED)
+        return report
+
+    return ask
 
 
-def _all(work: Sequence[tuple[str, Callable[[], Report]]]) -> list[Report]:
-    if len(work) == 1:
-        return [_one(*work[0])]
-    with ThreadPoolExecutor(min(AT_ONCE, max(len(work), 1))) as pool:
-        return list(pool.map(lambda item: _one(*item), work))
+def _all(work: Sequence[tuple[BankInstruction, Callable[[], Report]]]) -> list[Report]:
+    breakers = {institution: Breaker(institution) for institution in {row.institution for row, _ in work}}
+
+    def call(item: tuple[BankInstruction, Callable[[], Report]]) -> Report | None:
+        row, ask = item
+        breaker = breakers[row.institution]
+        if breaker.silent:
+            return None
+        report = _one(row.key, ask)
+        breaker.heard(report)
+        return report
+
+    reports = pool.each(call, work, at_once=AT_ONCE)
+    circuits.heard({institution: breaker.answers for institution, breaker in breakers.items()})
+    return [report for report in reports if report is not None]
 
 
 def _one(key: str, call: Callable[[], Report]) -> Report:
@@ -85,7 +127,8 @@ def gateway_at(institution: str) -> InstitutionGateway:
 def _account_numbers(instructions: Sequence[BankInstruction]) -> dict[object, tuple[str, str]]:
     """Whom each instruction is about, unsealed for the adapter only."""
     funds = _funds_of({row.transfer_id for row in instructions if row.kind in AT_THE_FUND})
-    accounts = InvestorAccount.objects.in_bulk({row.account_id for row in instructions if row.account_id})
+    own = InvestorAccount.objects.filter(bulk.Among("pk", {row.account_id for row in instructions if row.account_id}))
+    accounts = {account.id: account for account in rows.read(own)}
     found: dict[object, tuple[str, str]] = {}
     for row in instructions:
         owner: Fund | InvestorAccount = funds[row.transfer_id] if row.account_id is None else accounts[row.account_id]
@@ -94,6 +137,6 @@ def _account_numbers(instructions: Sequence[BankInstruction]) -> dict[object, tu
 
 
 def _funds_of(transfer_ids: set[uuid.UUID]) -> dict[uuid.UUID, Fund]:
-    pairs = dict(Fund.objects.filter(transfers__in=transfer_ids).values_list("transfers__id", "id"))
-    funds = Fund.objects.in_bulk(set(pairs.values()))
+    pairs = dict(Transfer.objects.filter(bulk.Among("pk", transfer_ids)).values_list("id", "fund_id"))
+    funds = {fund.id: fund for fund in rows.read(Fund.objects.filter(bulk.Among("pk", set(pairs.values()))))}
     return {transfer_id: funds[fund_id] for transfer_id, fund_id in pairs.items()}

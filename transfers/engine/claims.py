@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.db import connection
 
-from bridge.kernel.transactions import unit_of_work
-from transfers.policy import policy
+from bridge.kernel.transactions import retried, unit_of_work
+from transfers.policy import standing
 from transfers.states import Step
 
 # Only the first approved transfer of an account, and only while no withdrawal of that account waits for its answer.
@@ -39,11 +39,12 @@ _OVERDUE = """
 """
 
 
+@retried
 def claim(step: Step, *, limit: int) -> list[uuid.UUID]:
     """Up to `limit` transfers whose next step this is and is due, leased to the caller, in the order of their ids."""
     with unit_of_work() as moment, connection.cursor() as cursor:
         order = _FIRST_OF_ITS_ACCOUNT if step == Step.WITHDRAW else ""
-        lease = policy().after(moment, "lease")
+        lease = standing().after(moment, "lease")
         cursor.execute(_CLAIM.format(order=order), [str(step), moment, moment, limit, lease])
         return sorted(row[0] for row in cursor.fetchall())
 

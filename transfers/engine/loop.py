@@ -6,11 +6,14 @@ import logging
 import uuid
 from collections.abc import Callable, Sequence
 
-from bridge.kernel import clock
+from bridge.approvals.services import expire_approvals
+from bridge.kernel import clock, crashpoints
+from bridge.kernel.crashpoints import Point
 from bridge.kernel.results import ENGINE
 from bridge.kernel.transactions import DATABASE_FAULTS
 from transfers import facts, services
-from transfers.engine import callbacks, claims, steps
+from transfers.controls import circuits
+from transfers.engine import callbacks, calls, claims, steps
 from transfers.models import Transfer, Work
 from transfers.policy import policy
 from transfers.states import ENGINE_FAULT, Step
@@ -23,7 +26,7 @@ MAX_ROUNDS = 10_000  # a bound on one call, not on the work: the next wake-up go
 
 def drain(*, batch: int = BATCH, max_rounds: int = MAX_ROUNDS) -> int:
     """Do all due work and return how many pieces that was."""
-    done = 0
+    done = expire_approvals(actor=ENGINE)
     for _ in range(max_rounds):
         moved = one_round(batch=batch)
         if not moved:
@@ -34,6 +37,7 @@ def drain(*, batch: int = BATCH, max_rounds: int = MAX_ROUNDS) -> int:
 
 def one_round(*, batch: int = BATCH) -> int:
     """One batch of every kind of work; 0 when nothing is due."""
+    try_silent_institutions()
     moved = callbacks.process(limit=batch)
     for step, handler in steps.HANDLERS.items():
         ids = claims.claim(step, limit=batch)
@@ -42,9 +46,16 @@ def one_round(*, batch: int = BATCH) -> int:
             moved += len(ids)
     late = claims.overdue(moment=clock.now(), limit=batch)
     if late:
+        crashpoints.reach(Point.EXPIRE_FOUND)
         isolated(late, steps.expire)
         moved += len(late)
     return moved + promote() + services.continue_closings(actor=ENGINE)
+
+
+def try_silent_institutions() -> None:
+    """Ask each whose circuit has been open for its time, one worker each, whether somebody is there."""
+    while institution := circuits.due_try():
+        circuits.tried(institution=institution, answered=calls.answers(institution))
 
 
 def promote() -> int:

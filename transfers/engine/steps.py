@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from bridge.kernel import bulk, clock, crashpoints, rows
+from bridge.kernel.crashpoints import Moment, Point
 from bridge.kernel.gateway import InstructionKind, Report
 from bridge.kernel.results import ENGINE, Done, Refused, Result
 from bridge.kernel.transactions import DATABASE_FAULTS
 from transfers import facts, services
+from transfers.controls import circuits, gates
 from transfers.engine import calls
 from transfers.models import BankInstruction, Transfer
 from transfers.policy import policy
@@ -32,7 +35,12 @@ NO_BALANCE = 15  # seconds until an institution that gave no balance is asked ag
 
 
 def withdraw(ids: Ids) -> None:
-    accounts = set(Transfer.objects.filter(pk__in=ids).values_list("source_account_id", flat=True))
+    crashpoints.reach(Point.WITHDRAW_CLAIMED)
+    if gates.closed():
+        ids = services.hold_back_withdrawals(transfer_ids=ids, actor=ENGINE)
+        if not ids:
+            return
+    accounts = set(Transfer.objects.filter(bulk.Among("pk", ids)).values_list("source_account_id", flat=True))
     known = facts.gather(account_ids=accounts, max_age=policy().balance_age_withdrawal)
     results = services.begin_withdrawals(transfer_ids=ids, facts=known, actor=ENGINE)
     _postpone(results, "waiting_for_earlier", BEHIND_ANOTHER)
@@ -41,10 +49,12 @@ def withdraw(ids: Ids) -> None:
 
 
 def deposit(ids: Ids) -> None:
+    crashpoints.reach(Point.DEPOSIT_CLAIMED)
     _send(InstructionKind.DEPOSIT, services.begin_deposits(transfer_ids=ids, actor=ENGINE))
 
 
 def refund(ids: Ids) -> None:
+    crashpoints.reach(Point.REFUND_CLAIMED)
     _send(InstructionKind.REFUND, services.begin_refunds(transfer_ids=ids, actor=ENGINE))
 
 
@@ -55,7 +65,7 @@ def recall(ids: Ids) -> None:
 def chase(ids: Ids) -> None:
     """A recall was accepted: ask for the money itself, since the callback about the deposit may be lost."""
     services.postpone_work(transfer_ids=ids, seconds=policy().settle_poll)
-    waiting = awaiting(ids)
+    waiting = _of_those_who_answer(awaiting(ids))
     apply(InstructionKind.RECALL, calls.find([row for row in waiting if row.is_live]))
     deposits = {row.recalls.id: row.recalls for row in waiting if row.recalls is not None}
     apply(InstructionKind.DEPOSIT, calls.find(list(deposits.values())))
@@ -65,7 +75,13 @@ def ask(kind: InstructionKind) -> Callable[[Ids], None]:
     """Ask by key what became of live instructions; send again those that may be."""
 
     def step(ids: Ids) -> None:
-        live = list(BankInstruction.objects.filter(transfer__in=ids, kind=kind, state__in=[str(s) for s in LIVE]))
+        live = _of_those_who_answer(
+            BankInstruction.objects.filter(bulk.Among("transfer_id", ids), kind=kind, state__in=[str(s) for s in LIVE])
+        )
+        first = [row for row in live if not row.sends]
+        live = [row for row in live if row.sends]
+        if first:
+            _call(kind, services.resend_instructions(instruction_ids=[row.id for row in first], actor=ENGINE))
         if not live:
             return
         owners = {row.transfer_id: row.id for row in live}
@@ -94,6 +110,7 @@ def apply(kind: InstructionKind, reports: list[Report]) -> list[Result]:
             raise
         middle = len(reports) // 2
         return apply(kind, reports[:middle]) + apply(kind, reports[middle:])
+    crashpoints.reach_leg(kind, Moment.OUTCOME_COMMITTED)
     for report, result in zip(reports, results, strict=True):
         if isinstance(result, Refused):
             logger.warning("report %s for %s not applied: %s", report.outcome, report.key, result.error)
@@ -104,12 +121,35 @@ def _send(kind: InstructionKind, results: Sequence[Result]) -> None:
     begun = [result.id for result in results if isinstance(result, Done) and result.data.get("sent")]
     if not begun:
         return
-    orders = list(
-        BankInstruction.objects.filter(transfer__in=begun, kind=kind, state=InstructionState.SUBMITTED)
-        .select_related("recalls")
-        .order_by("id")
-    )
-    apply(kind, calls.submit(orders))
+    crashpoints.reach_leg(kind, Moment.INTENT_COMMITTED)
+    sent = BankInstruction.objects.filter(
+        bulk.Among("transfer_id", begun), kind=kind, state=InstructionState.SUBMITTED
+    ).order_by("id")
+    _call(kind, list(sent.select_related("recalls")) if kind == InstructionKind.RECALL else rows.read(sent))
+
+
+def _call(kind: InstructionKind, orders: Sequence[BankInstruction]) -> None:
+    """Send each for the first time. What is not called, because its bank fell silent meanwhile, is so marked."""
+    reports = calls.submit(orders)
+    called = {report.key for report in reports}
+    left = [row.id for row in orders if row.key not in called]
+    if left:
+        services.not_sent(instruction_ids=left, actor=ENGINE)
+    apply(kind, reports)
+
+
+def _of_those_who_answer(live: Iterable[BankInstruction]) -> list[BankInstruction]:
+    """Without those whose institution's circuit is open: their work waits until it is tried again."""
+    orders, shut = list(live), circuits.open_until()
+    if not shut:
+        return orders
+    moment = clock.now()
+    for institution, retry_at in sorted(shut.items()):
+        waiting = [row.transfer_id for row in orders if row.institution == institution]
+        if waiting:
+            seconds = max(1, int((retry_at - moment).total_seconds()) + 1)
+            services.postpone_work(transfer_ids=waiting, seconds=seconds)
+    return [row for row in orders if row.institution not in shut]
 
 
 def _postpone(results: Sequence[Result], code: str, seconds: int) -> None:

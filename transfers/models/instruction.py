@@ -8,6 +8,7 @@ from django.db.models import Q
 from accounts.models import InvestorAccount
 from bridge.kernel import ids
 from bridge.kernel.gateway import InstructionKind
+from bridge.kernel.rails import Rail
 from transfers.models.transfer import Transfer
 from transfers.states import LIVE, UNANSWERED, InstructionState
 
@@ -16,7 +17,8 @@ class BankInstruction(models.Model):
     """One order to one institution, with one permanent idempotency key.
 
     Amounts are minor units of `currency`: `amount` was ordered, `settled_amount` credited so far, `fee` kept on the
-    way, `returned_amount` sent back afterwards. A retry is a new row with `attempt + 1` and a new key.
+    way, `returned_amount` sent back afterwards, `return_fee` kept of that. A retry is a new row with `attempt + 1` and
+    a new key.
     """
 
     class Kind(models.TextChoices):
@@ -33,6 +35,9 @@ class BankInstruction(models.Model):
         InvestorAccount, null=True, blank=True, on_delete=models.PROTECT, related_name="instructions", db_index=False
     )
     institution = models.CharField(max_length=40)
+    rail = models.CharField(
+        max_length=12, blank=True, choices=Rail.choices, help_text="Empty: the institution's usual way, a wire."
+    )
     key = models.CharField(max_length=64, unique=True)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
@@ -51,6 +56,7 @@ class BankInstruction(models.Model):
     settled_amount = models.BigIntegerField(default=0)
     returned_amount = models.BigIntegerField(default=0)
     fee = models.BigIntegerField(default=0)
+    return_fee = models.BigIntegerField(default=0)
     return_code = models.CharField(max_length=20, blank=True)
     reason = models.CharField(max_length=300, blank=True)
     sends = models.PositiveSmallIntegerField(default=1)
@@ -79,7 +85,8 @@ class BankInstruction(models.Model):
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="instruction_amount"),
             models.CheckConstraint(
-                condition=Q(settled_amount__gte=0, returned_amount__gte=0, fee__gte=0), name="instruction_facts"
+                condition=Q(settled_amount__gte=0, returned_amount__gte=0, fee__gte=0, return_fee__gte=0),
+                name="instruction_facts",
             ),
             models.CheckConstraint(
                 condition=~Q(kind="withdrawal") | Q(account__isnull=False), name="withdrawal_has_account"

@@ -11,6 +11,7 @@ from accounts.models import Investor, InvestorAccount
 from bridge.kernel import ids
 from bridge.kernel.money import MAX_AMOUNT
 from funds.models import Fund
+from transfers.blockers import BLOCKERS, of
 from transfers.guards import birth_recorded, lifecycle_kept, never_deleted
 from transfers.states import NextStep, State
 
@@ -29,6 +30,15 @@ class Transfer(models.Model):
     source_account = models.ForeignKey(InvestorAccount, on_delete=models.PROTECT, related_name="transfers")
     account_seq = models.PositiveBigIntegerField(editable=False)
     investor = models.ForeignKey(Investor, on_delete=models.PROTECT, related_name="transfers", db_index=False)
+    refund_account = models.ForeignKey(
+        InvestorAccount,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="Where two people have the refund paid, if not where the money came from.",
+    )
     fund = models.ForeignKey(Fund, on_delete=models.PROTECT, related_name="transfers", db_index=False)
     amount = models.BigIntegerField()
     requested_amount = models.BigIntegerField(editable=False)
@@ -52,6 +62,9 @@ class Transfer(models.Model):
     updated_at = models.DateTimeField()
     approved_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
+    bridge_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when its money is with us without a break; empty while it is not."
+    )
     completed_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     expected_at = models.DateTimeField(null=True, blank=True)
@@ -64,6 +77,7 @@ class Transfer(models.Model):
             models.Index(fields=["fund", "id"], name="transfer_of_fund"),
             models.Index(fields=["external_id"], name="transfer_external", condition=~Q(external_id="")),
             models.Index(fields=["split_from"], name="transfer_split", condition=Q(split_from__isnull=False)),
+            models.Index(fields=["family_id"], name="transfer_family", condition=Q(split_from__isnull=False)),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -77,6 +91,7 @@ class Transfer(models.Model):
                 condition=~Q(state=S.WITHDRAWN) | ~Q(next_step=""), name="transfer_withdrawn_knows_next"
             ),
             models.CheckConstraint(condition=Q(state__in=State.values), name="transfer_known_state"),
+            models.CheckConstraint(condition=Q(blocker_code__in=["", *BLOCKERS]), name="transfer_known_blocker"),
             models.CheckConstraint(
                 condition=Q(approved_by="") | ~Q(approved_by=F("requested_by")), name="transfer_checker_is_not_maker"
             ),
@@ -91,8 +106,8 @@ class Transfer(models.Model):
         return ids.encode("transfer", self.id)
 
     def block(self, code: str, message: str, *, at: datetime) -> None:
-        """Say in plain words why it cannot move by itself."""
-        self.blocker_code, self.blocker_message, self.blocked_at = code, message, at
+        """Say in plain words why it cannot move by itself. Raises `UnknownBlocker` for what is not in the registry."""
+        self.blocker_code, self.blocker_message, self.blocked_at = of(code).code, message, at
 
     def unblock(self) -> None:
         self.blocker_code, self.blocker_message, self.blocked_at = "", "", None
@@ -202,8 +217,9 @@ class Transfer(models.Model):
     def _arrive(self, at: datetime, next_step: NextStep) -> None:
         """In clearing; a `none` gets its blocker from the service, in the same breath."""
         self.next_step, self.ended_at, self.completed_at = next_step, None, None
+        self.bridge_since = self.bridge_since or at
         self.unblock()
 
     def _end(self, at: datetime) -> None:
-        self.ended_at, self.expires_at, self.next_step = at, None, ""
+        self.ended_at, self.expires_at, self.bridge_since, self.next_step = at, None, None, ""
         self.unblock()

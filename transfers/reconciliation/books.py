@@ -19,6 +19,7 @@ from transfers.models import BankInstruction
 from transfers.reconciliation.matching import SETTLEMENT, Facet, Ours
 from transfers.states import LIVE, InstructionState
 
+RETURN_FEE = "return_fee"  # what the institution of the one who sends it back charges for a return
 # What each row of the posting table says about its instruction: which lines are the payment itself, its return, its
 # fee. What arrives at the settlement account may repay the firm's open advance first; of a returned deposit or refund
 # that counts which came back to us.
@@ -29,6 +30,7 @@ _FACETS = """
         WHEN p.row IN ('W2', 'W5', 'D2', 'D5', 'R2', 'R5') AND a.kind = 'fees' THEN 'fee'
         WHEN p.row = 'W4' AND a.kind = 'cash' THEN 'returned'
         WHEN p.row IN ('D4', 'R4') AND a.kind IN ('clearing', 'firm_advance') THEN 'returned'
+        WHEN p.row IN ('D4', 'R4') AND a.kind = 'fees' THEN 'return_fee'
     END
 """
 _BOOKED = f"""
@@ -57,7 +59,7 @@ _INSIDE = """
 class Movement:
     instruction_id: uuid.UUID
     transfer_id: uuid.UUID
-    facet: Facet
+    facet: str  # a `Facet`, or RETURN_FEE
     day: date
     amount: int
 
@@ -75,7 +77,7 @@ def movements_of(transfer_ids: Iterable[uuid.UUID]) -> list[Movement]:
 def _movements(condition: str, params: list[Any]) -> list[Movement]:
     with connection.cursor() as cursor:
         cursor.execute(_BOOKED.format(condition=condition), params)
-        return [Movement(i, t, Facet(facet), day, amount) for i, t, facet, day, amount in cursor.fetchall()]
+        return [Movement(i, t, facet, day, amount) for i, t, facet, day, amount in cursor.fetchall()]
 
 
 def money_inside(*, currency: str, before: datetime) -> int:
@@ -98,8 +100,8 @@ def instructions(*, booked: Sequence[Movement], keys: Iterable[str], created_bef
 def sides(rows: Iterable[BankInstruction], booked: Iterable[Movement], *, institution: str) -> list[Ours]:
     """Our instructions as `institution` would show them; `settlement` stands for the settlement account.
 
-    An institution lists the fee of a withdrawal, which its customer pays; the settlement account is charged what
-    a deposit or refund costs in one line with it.
+    An institution lists the fee of a withdrawal, and of what its customer sends back, which its customer pays; the
+    settlement account is charged what a deposit or refund costs in one line with it.
     """
     found: dict[uuid.UUID, list[Movement]] = {}
     for item in booked:
@@ -110,14 +112,15 @@ def sides(rows: Iterable[BankInstruction], booked: Iterable[Movement], *, instit
 
 
 def _side(row: BankInstruction, found: Sequence[Movement], institution: str) -> Ours:
-    total = dict.fromkeys(Facet, 0)
+    total: dict[str, int] = dict.fromkeys((*Facet, RETURN_FEE), 0)
     for item in found:
         total[item.facet] += item.amount
+    return_fee = total.pop(RETURN_FEE)
     withdrawal = row.kind == BankInstruction.Kind.WITHDRAWAL
     if institution == SETTLEMENT and not withdrawal:
         total[Facet.SETTLED] += total[Facet.FEE]
     if institution == SETTLEMENT or not withdrawal:
-        total[Facet.FEE] = 0
+        total[Facet.FEE] = 0 if institution == SETTLEMENT else return_fee
     return Ours(
         key=row.key,
         kind=InstructionKind(row.kind),
@@ -128,6 +131,6 @@ def _side(row: BankInstruction, found: Sequence[Movement], institution: str) -> 
         sent_at=row.submitted_at or row.created_at,
         instruction_id=row.pk,
         transfer_id=row.transfer_id,
-        booked={facet: amount for facet, amount in total.items() if amount},
+        booked={Facet(facet): amount for facet, amount in total.items() if amount},
         day=min((item.day for item in found), default=None),
     )

@@ -97,4 +97,8 @@ def _row(entry: ET.Element, currency: str) -> dict[str, Any]:
         "institution_reference": _text(entry, refs + "c:AcctSvcrRef", ""),
         "code": _text(entry, "c:NtryDtls/c:TxDtls/c:RtrInf/c:Rsn/c:Prtry", "")
         or _text(entry, "c:NtryDtls/c:TxDtls/c:RtrInf/c:Rsn/c:Cd", ""),
+        "sender": _text(entry, "c:NtryDtls/c:TxDtls/c:RltdPties/c:Dbtr/c:Pty/c:Nm", "")
+        or _text(entry, "c:NtryDtls/c:TxDtls/c:RltdPties/c:Dbtr/c:Nm", "")
+        or _text(entry, "c:NtryDtls/c:TxDtls/c:AddtlTxInf", ""),
+        "reference": _text(entry, "c:NtryDtls/c:TxDtls/c:RmtInf/c:Ustrd", ""),
     }

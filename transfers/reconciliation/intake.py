@@ -1,4 +1,5 @@
-"""Keeping a bank's statement: once, whole, and only when its figures agree."""
+"""Keeping a bank's statement: once, whole, and only when its figures agree. What in it no instruction of ours explains
+is booked with it: a credit as an unidentified receipt (S1), a charge as the firm's own cost (F1)."""
 
 from __future__ import annotations
 
@@ -9,28 +10,34 @@ from typing import Any
 
 from django.db import connection
 
+from bridge.kernel import crashpoints
+from bridge.kernel.crashpoints import Point
 from bridge.kernel.gateway import Activity
 from bridge.kernel.results import Actor
-from bridge.kernel.transactions import unit_of_work
+from bridge.kernel.transactions import retried, unit_of_work
 from transfers.models import BankStatement
+from transfers.reconciliation import strays
 from transfers.reconciliation.statements import Statement, StatementRefused, read
 
 INTAKE_LOCK = 0x696E74616B65
 
 
+@retried
 def import_statement(*, name: str, content: bytes, actor: Actor) -> BankStatement:
-    """Read a statement file and keep it; the next reconciliation of its day compares it.
+    """Read a statement file, keep it, and book its stray lines; the next reconciliation of its day compares it.
 
-    Raises `StatementRefused` where the file is none or not whole, was imported before, or does not begin where the
-    last imported statement before it ended.
+    Raises `LineChanged`, and `StatementRefused` where the file is none or not whole, was imported before, or does not
+    begin where the last imported statement before it ended.
     """
     statement = read(name=name, content=content)
+    crashpoints.reach(Point.RECONCILE_STATEMENT_READ)
     digest = hashlib.sha256(content).hexdigest()
     with unit_of_work() as at:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [INTAKE_LOCK])
         _refuse_repeated(statement, digest)
-        return BankStatement.objects.create(
+        strays.take_in(account=statement.account, lines=statement.lines, actor=actor, at=at)
+        stored = BankStatement.objects.create(
             account=statement.account,
             currency=statement.currency,
             date=statement.day,
@@ -42,6 +49,8 @@ def import_statement(*, name: str, content: bytes, actor: Actor) -> BankStatemen
             imported_at=at,
             imported_by=actor.label or actor.id,
         )
+    crashpoints.reach(Point.RECONCILE_STATEMENT_STORED)
+    return stored
 
 
 def _refuse_repeated(statement: Statement, digest: str) -> None:

@@ -14,7 +14,7 @@ from transfers.reconciliation.matching import Difference, Facet, Kind, Matching
 def compare(*, rows: Sequence[BankInstruction], booked: Iterable[Movement], day: date) -> Matching:
     """Every facet of every instruction against all its postings ever. One difference per instruction at most, under
     the reference `<key>:ledger`."""
-    totals: dict[tuple[uuid.UUID, Facet], int] = {}
+    totals: dict[tuple[uuid.UUID, str], int] = {}
     for item in booked:
         totals[item.instruction_id, item.facet] = totals.get((item.instruction_id, item.facet), 0) + item.amount
     result = Matching()

@@ -10,12 +10,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.db import connection, transaction
 from django.db.models import Min
 
-from bridge.kernel import clock
+from bridge.kernel import clock, crashpoints
 from bridge.kernel.errors import BridgeError
 from bridge.kernel.gateway import Activity
 from bridge.kernel.results import Actor
 from transfers.models import BankInstruction, BankStatement, Break, ReconciliationRun
-from transfers.reconciliation import books, gathering, intake, ledger_check, services
+from transfers.reconciliation import asking, books, gathering, intake, ledger_check, services, strays
 from transfers.reconciliation.matching import SETTLEMENT, Difference, Kind, Matching, match
 from transfers.reconciliation.results import Compared
 
@@ -33,8 +33,10 @@ def reconcile(*, date: date, actor: Actor, progress: Callable[[int], None] = lam
     """Compare our instructions and ledger with both institutions' record of this day (UTC) and of every day back to
     the oldest open break (at most 90), so that what was settled meanwhile is seen.
 
-    An institution that does not answer is listed in the run's `problems`, and nothing is concluded about it.
-    Raises `DayNotBegun` for a day of the future. No transaction is open while institutions are asked.
+    Where they differ about an instruction its institution is asked once more, by key: what it tells is posted, and
+    only what then still differs is recorded. An institution that does not answer is listed in the run's `problems`,
+    and nothing is concluded about it. Raises `DayNotBegun` for a day of the future. No transaction is open while
+    institutions are asked.
     """
     now = clock.now()
     if date > now.date():
@@ -46,6 +48,9 @@ def reconcile(*, date: date, actor: Actor, progress: Callable[[int], None] = lam
         for institution in gathering.institutions()
     ]
     found = _compare(records, start=start, end=end, at=clock.now(), day=date)
+    if asking.ask_about(found.differences):
+        found = _compare(records, start=start, end=end, at=clock.now(), day=date)
+    crashpoints.reach(crashpoints.Point.RECONCILE_COMPARED)
     return services.record(date=date, since=start.date(), found=found, actor=actor)
 
 
@@ -64,6 +69,8 @@ class _Ours:
     rows: list[BankInstruction]
     ever: list[books.Movement]
     inside: dict[uuid.UUID, int]
+    explained: dict[uuid.UUID, set[str]]
+    paid: dict[uuid.UUID, list[strays.Payment]]
 
 
 def _compare(records: list[gathering.Record], *, start: datetime, end: datetime, at: datetime, day: date) -> Compared:
@@ -99,7 +106,14 @@ def _read(keys: list[str], *, start: datetime, end: datetime, day: date) -> _Our
         rows = books.instructions(booked=booked, keys=named, created_before=end)
         ever = books.movements_of({row.transfer_id for row in rows})
         inside = {item.pk: _inside(item) for item in statements}
-        return _Ours(statements, stated, booked, rows, ever, inside)
+        explained = {item.pk: strays.explained(account=item.account, lines=stated[item.pk]) for item in statements}
+        paid = {item.pk: _paid(item) for item in statements}
+        return _Ours(statements, stated, booked, rows, ever, inside, explained, paid)
+
+
+def _paid(statement: BankStatement) -> list[strays.Payment]:
+    begin = datetime.combine(statement.date, time(), UTC)
+    return strays.payments_between(currency=statement.currency, start=begin, end=begin + timedelta(days=1))
 
 
 def _inside(statement: BankStatement) -> int:
@@ -114,13 +128,41 @@ def _settlement(found: Compared, books_: _Ours, *, at: datetime, day: date) -> N
         days = {statement.date for statement in mine}
         dated = [item for item in books_.booked if item.day in days]
         known = {item.instruction_id for item in dated}
-        listed = [line for statement in mine for line in books_.stated[statement.pk]]
+        stray = {id_ for statement in mine for id_ in books_.explained[statement.pk]}
+        stated = [line for statement in mine for line in books_.stated[statement.pk]]
+        listed = [line for line in stated if line.id not in stray]
         keys = {line.key for line in listed}
         rows = [row for row in books_.rows if row.currency == currency and (row.pk in known or row.key in keys)]
         ours = books.sides(rows, dated, institution=SETTLEMENT)
         matching = match(institution=SETTLEMENT, ours=ours, theirs=listed, at=at, day=day)
+        matching.agreed |= stray | {line.key for line in stated if line.id in stray and line.key}
+        for statement in mine:
+            _unstated(matching, books_.paid[statement.pk], books_.stated[statement.pk])
         _balance(matching, mine, books_.inside[mine[-1].pk])
         found.add(SETTLEMENT, matching)
+
+
+def _unstated(matching: Matching, paid: list[strays.Payment], stated: list[Activity]) -> None:
+    """What people booked by a bank's reference for this day must be among the day's lines."""
+    for payment in paid:
+        if any(payment.is_on(line) for line in stated):
+            matching.agreed.add(payment.reference)
+            continue
+        signed = payment.amount if payment.direction == "credit" else -payment.amount
+        matching.lacks(payment.currency, -signed)
+        why = f"Two people booked a payment under the reference {payment.reference}; the statement has no such line."
+        matching.differences.append(
+            Difference(
+                Kind.MISSING_THERE,
+                SETTLEMENT,
+                payment.reference,
+                payment.currency,
+                signed,
+                None,
+                why,
+                payment.at.date(),
+            )
+        )
 
 
 def _balance(matching: Matching, statements: list[BankStatement], inside: int) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date as Date
 from datetime import datetime
 
 from django.db import connection
 
 from bridge.events import services as events
-from bridge.kernel import bulk
+from bridge.kernel import bulk, crashpoints
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion, WrongState
 from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
-from bridge.kernel.transactions import unit_of_work
+from bridge.kernel.transactions import retried, unit_of_work
 from transfers.event_types import EventType
 from transfers.models import Break, ReconciliationRun
 from transfers.reconciliation.matching import Difference
@@ -31,6 +31,7 @@ class ResolutionMissing(BridgeError):
     message = f"Say in 1 to {LONGEST_RESOLUTION} characters what explains this difference."
 
 
+@retried
 def record(*, date: Date, since: Date, found: Compared, actor: Actor) -> ReconciliationRun:
     """Write the run and its breaks. A difference that is open already is seen again, not new; an open break of the
     days from `since` to `date` is resolved only where both sides now say the same.
@@ -62,7 +63,7 @@ def record(*, date: Date, since: Date, found: Compared, actor: Actor) -> Reconci
         facts += [_fact(row, EventType.BREAK_CHANGED) for row in changed]
         facts += [_fact(row, EventType.BREAK_RESOLVED, automatic=True) for row in resolved]
         events.append(facts=facts, actor=actor, at=at)
-        return ReconciliationRun.objects.create(
+        run = ReconciliationRun.objects.create(
             date=date,
             matched=found.matched,
             new_breaks=len(fresh),
@@ -70,6 +71,8 @@ def record(*, date: Date, since: Date, found: Compared, actor: Actor) -> Reconci
             problems=found.problems,
             at=at,
         )
+        crashpoints.reach(crashpoints.Point.RECONCILE_WRITTEN)
+        return run
 
 
 def _new(difference: Difference, *, at: datetime) -> Break:
@@ -126,7 +129,8 @@ def resolve_break(*, change: Change, actor: Actor, resolution: str) -> Result:
     return result
 
 
-def resolve_breaks(*, changes: Iterable[Change], actor: Actor, resolution: str) -> list[Result]:
+@retried
+def resolve_breaks(*, changes: Sequence[Change], actor: Actor, resolution: str) -> list[Result]:
     """One `Done` or `Refused` per change, in order. Locks the breaks by id.
 
     Refuses with `NotAllowed` (a role that does not decide), `ResolutionMissing`, `NotFound`, `StaleVersion`, and

@@ -21,6 +21,7 @@ from bridge.kernel.money import is_currency
 from transfers.reconciliation import camt
 
 MAX_BYTES = 64 * 2**20
+LONGEST_TEXT = 200  # of what a line says for people; more is cut
 COLUMNS = ("id", "at", "direction", "amount", "currency", "kind", "key", "institution_reference", "code", "balance")
 
 
@@ -98,6 +99,8 @@ def _line(row: Mapping[str, Any]) -> Activity:
         institution_reference=str(row["institution_reference"]),
         code=str(row["code"]),
         at=at.astimezone(UTC),
+        sender=str(row.get("sender") or row.get("institution") or "")[:LONGEST_TEXT],
+        reference=str(row.get("reference") or "")[:LONGEST_TEXT],
     )
 
 
@@ -138,13 +141,17 @@ def read_json(text: str) -> Statement:
 
 
 def read_csv(text: str) -> Statement:
-    """A CSV names no account, day or opening balance: they follow from its lines, so an empty one says nothing."""
+    """A CSV names no account, day or opening balance: they follow from its lines, so an empty one says nothing. Its
+    last row must be `TOTAL`, with the number of lines as the amount and the closing balance."""
     rows: list[Mapping[str, Any]] = list(csv.DictReader(io.StringIO(text), strict=True))
-    if not rows:
+    if len(rows) < 2:  # one of them is the total
         raise StatementRefused(why="it has no lines, so it names neither day nor account")
     missing = [name for name in COLUMNS if rows[0].get(name) is None]
     if missing:
         raise StatementRefused(why=f"it has no column {', '.join(missing)}")
+    total = rows.pop()
+    if total["id"] != "TOTAL":
+        raise StatementRefused(why="its last row is not TOTAL, so its end is missing; fetch it again")
     lines = tuple(_line(row) for row in rows)
     days = {line.at.date() for line in lines}
     if len(days) != 1:
@@ -152,6 +159,7 @@ def read_csv(text: str) -> Statement:
     first = lines[0]
     before = _whole(rows[0]["balance"]) - (first.amount if first.direction == "credit" else -first.amount)
     _running(before, rows, lines)
+    _total(total, rows)
     return Statement(
         account=f"SETTLEMENT-{first.currency}",
         currency=first.currency,
@@ -161,6 +169,14 @@ def read_csv(text: str) -> Statement:
         lines=lines,
         format="csv",
     )
+
+
+def _total(last: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> None:
+    said = _whole(last["amount"]), _whole(last["balance"])
+    if said != (len(rows), _whole(rows[-1]["balance"])):
+        raise StatementRefused(
+            why=f"its TOTAL row speaks of {said[0]} lines and closes with {said[1]}, which its lines do not"
+        )
 
 
 def read_camt(text: str) -> Statement:

@@ -12,6 +12,7 @@ from transfers.services.deciding import (
 )
 from transfers.services.depositing import begin_deposits, settle_deposits
 from transfers.services.freezing import freeze_transfers
+from transfers.services.holding import hold_back_withdrawals
 from transfers.services.recalling import begin_recalls, give_up_recalls, recall_transfers, settle_recalls
 from transfers.services.requesting import (
     CheckResult,
@@ -21,7 +22,7 @@ from transfers.services.requesting import (
     request_transfers,
     request_transfers_once,
 )
-from transfers.services.rescheduling import block_transfers, postpone_work, resend_instructions
+from transfers.services.rescheduling import block_transfers, not_sent, postpone_work, resend_instructions
 from transfers.services.unwinding import begin_refunds, refund_transfers, retry_transfers, settle_refunds
 from transfers.services.withdrawing import begin_withdrawals, settle_withdrawals
 
@@ -41,7 +42,9 @@ __all__ = [
     "expire_transfers",
     "freeze_transfers",
     "give_up_recalls",
+    "hold_back_withdrawals",
     "hold_transfers",
+    "not_sent",
     "postpone_work",
     "promote_waitlist",
     "recall_transfers",

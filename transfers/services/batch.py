@@ -4,37 +4,41 @@ A service opens a batch, makes transitions, notes what happened, and saves. `sav
 the number of transfers: events first (the database refuses a changed transfer without its event), transfers,
 instructions, work, holds, places, decisions, and the ledger last (its rows are last in the order of locks). Then it
 announces. A transfer that takes two steps in one batch is written in two waves.
+
+Longer than most modules: all that one unit of work may change is in one place, in the order in which it is written.
 """
 
 from __future__ import annotations
 
-import copy
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
 from accounts import cache, holds
 from accounts.ledger import services as ledger
 from accounts.ledger.rows import Draft, Parties
-from accounts.models import InvestorAccount
+from accounts.models import Investor, InvestorAccount
 from bridge.approvals import services as approvals
 from bridge.approvals.services import Proposal
 from bridge.events import services as events
 from bridge.events.models import Event
-from bridge.kernel import bulk, locking
+from bridge.kernel import bulk, crashpoints, locking, rows
 from bridge.kernel.results import Actor
 from funds import services as funds
+from funds.models import Fund
 from funds.places import Places
 from transfers import waking
 from transfers.models import BankInstruction, Transfer, Work
+from transfers.services.family import Books, relatives
 from transfers.signals import Announcement, transfers_changed
 from transfers.states import Step
 
 _MUTABLE = [
     "fund",
+    "refund_account",
     "amount",
     "state",
     "version",
@@ -47,6 +51,7 @@ _MUTABLE = [
     "updated_at",
     "approved_at",
     "withdrawn_at",
+    "bridge_since",
     "completed_at",
     "ended_at",
     "expected_at",
@@ -58,6 +63,7 @@ _INSTRUCTION_MUTABLE = [
     "settled_amount",
     "returned_amount",
     "fee",
+    "return_fee",
     "return_code",
     "reason",
     "sends",
@@ -69,6 +75,17 @@ _INSTRUCTION_MUTABLE = [
 
 REVIEW = "transfer.review"
 AWAKE = (Step.WITHDRAW, Step.DEPOSIT, Step.REFUND, Step.RECALL)
+
+
+class _Due(NamedTuple):
+    """A row of `Work` to be."""
+
+    transfer: uuid.UUID
+    account_id: uuid.UUID
+    account_seq: int
+    step: Step
+    due_at: datetime | None
+    tries: int
 
 
 class Batch:
@@ -86,7 +103,7 @@ class Batch:
         self._facts: list[tuple[events.Fact, Transfer]] = []
         self._new_instructions: list[BankInstruction] = []
         self._changed_instructions: dict[uuid.UUID, BankInstruction] = {}
-        self._work: dict[uuid.UUID, Work] = {}
+        self._work: dict[uuid.UUID, _Due] = {}
         self._finished: set[uuid.UUID] = set()
         self._movements: list[holds.Movement] = []
         self._drafts: list[Draft] = []
@@ -94,22 +111,47 @@ class Batch:
         self._previous: dict[uuid.UUID, str] = {}
         self._proposals: list[Proposal] = []
         self._decided: dict[uuid.UUID, tuple[str, str]] = {}
+        self.books = Books()
+        self.owing: set[uuid.UUID] = set()  # transfers for which the firm has advanced money at some time
 
     # --- locks, in this order
 
     def lock_transfers(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Transfer]:
-        rows = locking.lock(Transfer.objects.select_related("fund"), ids)
-        self.transfers |= {row.id: row for row in rows}
-        self._previous |= {row.id: row.state for row in rows}
+        found = locking.lock(Transfer.objects.all(), ids)
+        funds_of = rows.read(Fund.objects.filter(bulk.Among("pk", {row.fund_id for row in found})))
+        rows.relate(found, "fund", {fund.id: fund for fund in funds_of})
+        self.transfers |= {row.id: row for row in found}
+        self._previous |= {row.id: row.state for row in found}
         return self.transfers
+
+    def lock_families(self, transfer_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Transfer]:
+        """Lock these transfers with everything of their split families."""
+        wanted = set(transfer_ids)
+        found = self.lock_transfers(wanted | relatives(wanted))
+        # A child may have been born before the locks were ours: it is younger, so the order of locks is kept.
+        return self.lock_transfers(relatives(wanted) - found.keys())
+
+    def family_of(self, transfer: Transfer) -> list[Transfer]:
+        """The locked family of a transfer, the oldest first."""
+        rows = [row for row in self.transfers.values() if row.family_id == transfer.family_id]
+        return sorted(rows, key=lambda row: row.id)
+
+    def load_books(self, transfers: Iterable[Transfer]) -> Books:
+        """From now on `books` knows where the money of these transfers is, what this batch posts included."""
+        self.books.load([row.id for row in transfers], pending=self._drafts)
+        return self.books
 
     def lock_instructions(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, BankInstruction]:
         self.instructions = {row.id: row for row in locking.lock(BankInstruction.objects.all(), ids)}
         return self.instructions
 
     def lock_accounts(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, InvestorAccount]:
-        rows = locking.lock(InvestorAccount.objects.select_related("investor"), ids)
-        self.accounts = {row.id: row for row in rows}
+        found = locking.lock(InvestorAccount.objects.all(), ids)
+        owners = rows.read(Investor.objects.filter(bulk.Among("pk", {row.investor_id for row in found})))
+        rows.relate(found, "investor", {owner.id: owner for owner in owners})
+        self.accounts = {row.id: row for row in found}
+        ours = [row for row in self.transfers.values() if row.source_account_id in self.accounts]
+        rows.relate(ours, "source_account", self.accounts)
         return self.accounts
 
     def lock_places(self, pairs: Iterable[tuple[uuid.UUID, uuid.UUID]], transfer_ids: Iterable[uuid.UUID]) -> Places:
@@ -124,6 +166,9 @@ class Batch:
     def bear(self, transfer: Transfer) -> None:
         """A transfer that this batch creates."""
         self._born[transfer.id] = transfer
+        if transfer.split_from_id is not None:
+            self.transfers[transfer.id] = transfer
+            self.books.born(transfer.id)
         self._previous[transfer.id] = ""
 
     def note(self, transfer: Transfer, type: str, **data: Any) -> None:
@@ -134,20 +179,22 @@ class Batch:
         body = {
             "amount": transfer.amount,
             "currency": transfer.currency,
-            "source_account": transfer.source_account_id,
-            "fund": transfer.fund_id,
-            "investor": transfer.investor_id,
+            "source_account": str(transfer.source_account_id),
+            "fund": str(transfer.fund_id),
+            "investor": str(transfer.investor_id),
             "previous_state": previous,
-            **data,
+            **{name: str(value) if isinstance(value, uuid.UUID) else value for name, value in data.items()},
         }
         fact = events.Fact("transfer", transfer.id, type, str(transfer.state), transfer.version, body)
         self._facts.append((fact, transfer))
         self._previous[transfer.id] = transfer.state
-        if transfer.id in self._born:
+        if transfer.id in self._born and not (transfer.split_from_id and transfer.version > 1):
+            if transfer.split_from_id:  # it may move on within this batch, and is born as it is now
+                self._born[transfer.id] = rows.copy(transfer)
             return
         if transfer.id in self._waves[-1]:
             self._waves.append({})
-        self._waves[-1][transfer.id] = copy.copy(transfer)
+        self._waves[-1][transfer.id] = rows.copy(transfer)
 
     def instruct(self, instruction: BankInstruction) -> None:
         """A new order, committed as submitted before anybody sends it."""
@@ -158,6 +205,7 @@ class Batch:
 
     def post(self, draft: Draft) -> None:
         self._drafts.append(draft)
+        self.books.note(draft)
 
     def move(self, movement: holds.Movement) -> None:
         self._movements.append(movement)
@@ -168,13 +216,8 @@ class Batch:
     def schedule(self, transfer: Transfer, step: Step, due_at: datetime | None, *, tries: int = 0) -> None:
         """What moves this transfer next, and when."""
         self._finished.discard(transfer.id)
-        self._work[transfer.id] = Work(
-            transfer_id=transfer.id,
-            account_id=transfer.source_account_id,
-            account_seq=transfer.account_seq,
-            step=step,
-            due_at=due_at,
-            tries=tries,
+        self._work[transfer.id] = _Due(
+            transfer.id, transfer.source_account_id, transfer.account_seq, step, due_at, tries
         )
 
     def finish(self, transfer: Transfer) -> None:
@@ -221,6 +264,7 @@ class Batch:
         self._save_approvals()
         ledger.post(drafts=self._drafts, at=self.at)
         self._announce(written)
+        crashpoints.reach_legs(self._new_instructions, crashpoints.Moment.INTENT_WRITTEN)
         moved = {movement.account_id for movement in self._movements}
         if moved:
             transaction.on_commit(lambda: cache.invalidate(moved))
@@ -228,14 +272,15 @@ class Batch:
             transaction.on_commit(waking.wake)
 
     def _save_work(self) -> None:
-        bulk.insert(
+        due = zip(*self._work.values(), strict=True)
+        bulk.insert_columns(
             Work,
-            list(self._work.values()),
+            dict(zip(_Due._fields, map(list, due), strict=False)),
             suffix="ON CONFLICT (transfer_id) DO UPDATE SET step = EXCLUDED.step, due_at = EXCLUDED.due_at, "
             "lease_until = NULL, tries = EXCLUDED.tries",
         )
         if self._finished:
-            Work.objects.filter(pk__in=list(self._finished)).delete()
+            Work.objects.filter(bulk.Among("pk", self._finished)).delete()
 
     def _save_approvals(self) -> None:
         if self._decided:

@@ -20,7 +20,7 @@ from bridge.events import services as events
 from bridge.kernel import bulk, clock, ids, locking
 from bridge.kernel.errors import BridgeError
 from bridge.kernel.results import Actor, Change
-from bridge.kernel.transactions import require_atomic, unit_of_work
+from bridge.kernel.transactions import require_atomic, retried, unit_of_work
 from funds.models import Closing, ClosingStep, Fund, FundCapacity
 from funds.services import set_fund_status
 from transfers import waking
@@ -148,6 +148,7 @@ def terms_of(approval: Approval) -> Terms:
     return Terms.of({name: value for name, value in approval.payload.items() if name != "plan"}, kind=kind)
 
 
+@retried
 def work_off(*, closing_id: uuid.UUID, actor: Actor, limit: int = BATCH, after: int = 0) -> tuple[int, int]:
     """Do up to `limit` of its steps whose transfers are at rest: how many, and the last step looked at (0: no more).
 
@@ -206,6 +207,7 @@ def carry_on(*, closing_id: uuid.UUID, actor: Actor, batch: int = BATCH) -> int:
     return total
 
 
+@retried
 def end_if_done(*, closing_id: uuid.UUID, actor: Actor) -> bool:
     """End the closing when every step is done. A settling also waits until nothing is open, and closes the fund."""
     with unit_of_work():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from accounts import holds
 from bridge.approvals.models import Approval
+from transfers.blockers import Closing, closing_codes
 from transfers.closing import GOES_BACK
 from transfers.models import Transfer
 from transfers.services import recalling, requesting, splitting, unwinding
@@ -18,17 +19,7 @@ from transfers.states import CANCELLABLE, ENDED, HELD, RECALL_DUE, RECALL_OPEN, 
 
 # Money in clearing that waits for people for one of these reasons may go back at once. Other reasons mean that
 # somebody first has to find out where the money is.
-SAFE_TO_REFUND = (
-    "",
-    "deposit_rejected",
-    "deposit_returned",
-    "fund_closed_after_withdrawal",
-    "criteria_on_hold",
-    "waiting_for_escrow",
-    "no_place",
-    "short_paid",
-    "overpaid",
-)
+SAFE_TO_REFUND = ("", *closing_codes(Closing.REFUNDS))
 
 
 @dataclass(frozen=True, slots=True)

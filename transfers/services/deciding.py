@@ -9,18 +9,19 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from bridge.approvals.models import Approval
-from bridge.kernel import idempotency
+from bridge.kernel import crashpoints, idempotency
+from bridge.kernel.crashpoints import Point
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion, WrongState
 from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
-from bridge.kernel.transactions import unit_of_work
+from bridge.kernel.transactions import retried, unit_of_work
 from funds.models import Verification
 from funds.rules.engine import Verdict
 from funds.rules.outcomes import Outcome
 from transfers import disclosure
+from transfers.blockers import DEEDS, Deed
 from transfers.facts import Facts
 from transfers.models import Transfer, Work
-from transfers.policy import policy
-from transfers.services import requesting, verifying
+from transfers.services import orders, permitting, requesting, verifying
 from transfers.services.batch import Batch
 from transfers.services.requesting import Render
 from transfers.services.verifying import Judge, Subject
@@ -51,14 +52,14 @@ def cancel_transfers(
     Refused: `NotFound`, `StaleVersion`, `WrongState` from `withdrawing` on. Locks transfers, accounts, capacity,
     allocations. `key` and `render` as in `request_transfers`.
     """
-    return decided(changes, actor, _cancel, states=CANCELLABLE, verb="cancelled", key=key, render=render)
+    return decided(changes, actor, _cancel, deed=Deed.CANCEL, verb="cancelled", key=key, render=render)
 
 
 def reject_transfers(
     *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
 ) -> list[Result] | idempotency.Answer:
     """A checker says no. Refused as in `cancel_transfers`, and `MakerIsChecker`."""
-    return decided(changes, actor, _reject, states=CANCELLABLE, verb="rejected", checker=True, key=key, render=render)
+    return decided(changes, actor, _reject, deed=Deed.REJECT, verb="rejected", key=key, render=render)
 
 
 def approve_transfers(
@@ -76,9 +77,9 @@ def approve_transfers(
     def approve(batch: Batch, transfer: Transfer, change: Change) -> Result:
         return _approve(batch, transfer, facts)
 
-    return decided(
-        changes, actor, approve, states=(State.IN_REVIEW,), verb="approved", checker=True, key=key, render=render
-    )
+    results = decided(changes, actor, approve, deed=Deed.APPROVE, verb="approved", key=key, render=render)
+    crashpoints.reach(Point.APPROVE_COMMITTED)
+    return results
 
 
 def release_transfers(
@@ -96,18 +97,17 @@ def release_transfers(
             return Refused(transfer.id, WrongState(state="in review for the fund's criteria", verb="released"))
         return _approve(batch, transfer, facts)
 
-    return decided(
-        changes, actor, release, states=(State.IN_REVIEW,), verb="released", checker=True, key=key, render=render
-    )
+    return decided(changes, actor, release, deed=Deed.APPROVE, verb="released", key=key, render=render)
 
 
 def hold_transfers(
     *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
 ) -> list[Result] | idempotency.Answer:
     """Stop approved transfers for a review before their money moves; hold and place stay."""
-    return decided(changes, actor, _hold, states=(State.APPROVED,), verb="held", key=key, render=render)
+    return decided(changes, actor, _hold, deed=Deed.HOLD, verb="held", key=key, render=render)
 
 
+@retried
 def expire_transfers(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Result]:
     """End those whose reservation, review or waitlist time is over; the others are left alone."""
     with unit_of_work() as moment:
@@ -130,9 +130,11 @@ def expire_transfers(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list
             batch.note(row, "transfer.expired")
             results.append(Done(row.id, str(row.state), row.version))
         batch.save()
+        crashpoints.reach(Point.EXPIRE_WRITTEN)
     return results
 
 
+@retried
 def promote_waitlist(*, fund_id: uuid.UUID, facts: Facts, actor: Actor) -> list[Result]:
     """Give free places of a fund to its waitlist, in the order of requests.
 
@@ -171,18 +173,21 @@ def _promote(batch: Batch, transfer: Transfer, facts: Facts, judge: Judge) -> Re
     return Done(transfer.id, str(transfer.state), transfer.version)
 
 
+@retried
 def decided(
     changes: Sequence[Change],
     actor: Actor,
     decide: Decide,
     *,
-    states: Sequence[State],
+    deed: Deed,
     verb: str,
-    checker: bool = False,
     key: idempotency.Key | None,
     render: Render | None,
 ) -> list[Result] | idempotency.Answer:
-    """The common course, also of freezes: replay, locks, refusals, one decision per item, one save, one answer."""
+    """The common course, also of freezes: replay, locks, refusals, one decision per item, one save, one answer.
+
+    In what states, by whom and under which blockers a deed is possible stands in `transfers.blockers`.
+    """
     with unit_of_work() as moment:
         if key is not None:
             stored = idempotency.replay(key)
@@ -190,18 +195,26 @@ def decided(
                 return stored
         batch = Batch(actor=actor, at=moment)
         rows = batch.lock_transfers(change.id for change in changes)
-        refusals = {change.id: refusal(change, rows.get(change.id), actor, states, verb, checker) for change in changes}
+        refusals = {change.id: _refusal(change, rows.get(change.id), actor, deed, verb) for change in changes}
         _lock_what_is_held(batch, [rows[change.id] for change in changes if refusals[change.id] is None])
         results: list[Result] = []
         for change in changes:
             error = refusals[change.id]
             results.append(Refused(change.id, error) if error is not None else decide(batch, rows[change.id], change))
         batch.save()
+        if verb == "approved":
+            crashpoints.reach(Point.APPROVE_WRITTEN)
         if key is None or render is None:
             return results
         answer = render(results)
         idempotency.keep(key, answer, at=moment)
         return answer
+
+
+def _refusal(change: Change, row: Transfer | None, actor: Actor, deed: Deed, verb: str) -> BridgeError | None:
+    checker = deed in (Deed.APPROVE, Deed.REJECT)
+    error = refusal(change, row, actor, DEEDS[deed].states, verb, checker)
+    return error if error is not None or row is None else permitting.refusal(row, actor, deed)
 
 
 def refusal(
@@ -253,7 +266,7 @@ def _reject(batch: Batch, transfer: Transfer, change: Change) -> Result:
 
 def _hold(batch: Batch, transfer: Transfer, change: Change) -> Result:
     assert batch.places is not None
-    expires_at = policy().after(batch.at, "review")
+    expires_at = orders.waits(batch, transfer).after(batch.at, "review")
     reason = change.reason or "Held for a review by operations."
     transfer.hold(at=batch.at, expires_at=expires_at, code=HELD_BY_OPERATIONS, reason=reason[:400])
     batch.note(transfer, "transfer.held", reasons=[{"rule": "review", "reason": reason}])
@@ -269,7 +282,7 @@ def _approve(batch: Batch, transfer: Transfer, facts: Facts) -> Result:
         why = verifying.sentence(verdict, at_least=Outcome.FAIL)
         return Refused(transfer.id, CriteriaNotMet(reasons=why))
     assert batch.places is not None
-    batch.places.postpone(transfer.id, policy().after(batch.at, "reservation"))
+    batch.places.postpone(transfer.id, orders.waits(batch, transfer).after(batch.at, "reservation"))
     batch.decided(transfer, Approval.State.APPROVED)
     requesting.approve(batch, transfer, by=batch.actor.id)
     return Done(transfer.id, str(transfer.state), transfer.version)

@@ -4,35 +4,55 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 
 from accounts.ledger import rows
 from bridge.kernel.errors import WrongState
 from bridge.kernel.gateway import InstructionKind, Outcome, Report
 from bridge.kernel.results import Actor, Done, Refused, Result
-from bridge.kernel.transactions import unit_of_work
+from bridge.kernel.transactions import retried, unit_of_work
 from funds.models import Fund, Verification
+from funds.places import Places
 from funds.rules.engine import Verdict
 from funds.rules.outcomes import Outcome as Verdicts
+from transfers.controls.gates import Gates
 from transfers.models import BankInstruction, Transfer
 from transfers.policy import policy
-from transfers.services import freezing, orders, outcomes, recalling, returning, unwinding, verifying
+from transfers.services import (
+    arriving,
+    family,
+    freezing,
+    holding,
+    orders,
+    outcomes,
+    retrying,
+    returning,
+    unwinding,
+    verifying,
+)
 from transfers.services.batch import Batch
+from transfers.services.causes import Cause, Why
+from transfers.services.following import follow
 from transfers.services.verifying import Subject
 from transfers.states import NextStep, State, Step
 
 # Rules whose hold passes with time, and the blocker that says so.
+_HOUR = timedelta(hours=1)
 WAITS = {"escrow_minimum": "waiting_for_escrow", "minimum_reached": "waiting_for_minimum"}
 
 
+@retried
 def begin_deposits(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Result]:
     """Begin those that may: rules again, D1 posted, instruction committed as submitted (`Done.data["sent"]`).
 
     What the rules now fail follows the fund's policy: refund, or hold for operations. What they want held waits with
-    a blocker. Refused: `WrongState` for what is not in `withdrawn` with the deposit next.
+    a blocker, and so does what a stop or an open circuit holds back. Refused: `WrongState` for what is not in
+    `withdrawn` with the deposit next.
 
     Locks transfers, accounts, capacity and allocations, then ledger accounts.
     """
     with unit_of_work() as moment:
+        gates = Gates.of(InstructionKind.DEPOSIT, transfer_ids, at=moment)
         batch = Batch(actor=actor, at=moment)
         found = batch.lock_transfers(transfer_ids)
         ready = [row for row in found.values() if _may_begin(row)]
@@ -54,7 +74,8 @@ def begin_deposits(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[R
                     Refused(transfer_id, WrongState(state=row.state if row else "unknown", verb="deposited"))
                 )
             else:
-                results.append(_begin(batch, row, before.get(row.id, 0) + 1, judge))
+                held = _held_back(batch, row, gates)
+                results.append(held or _begin(batch, row, before.get(row.id, 0) + 1, judge))
         batch.save()
     return results
 
@@ -66,6 +87,20 @@ def settle_deposits(*, reports: Sequence[Report], actor: Actor) -> list[Result]:
 
 def _may_begin(row: Transfer) -> bool:
     return row.state == State.WITHDRAWN and row.next_step == NextStep.DEPOSIT
+
+
+def _held_back(batch: Batch, transfer: Transfer, gates: Gates) -> Result | None:
+    """By a stop, by a bank that does not answer, or until its withdrawal is unlikely to come back."""
+    institution = batch.accounts[transfer.source_account_id].institution
+    barrier = gates.against(transfer, institution=institution, at_fund=True)
+    if barrier is not None:
+        return holding.hold_back(batch, transfer, Step.DEPOSIT, barrier)
+    due = orders.waits(batch, transfer).after(transfer.withdrawn_at or batch.at, "deposit_wait")
+    if batch.at >= due:
+        return None
+    # Looked at again within the hour, so that a shorter wait counts for those who wait already.
+    batch.schedule(transfer, Step.DEPOSIT, min(due, batch.at + _HOUR))
+    return Done(transfer.id, str(transfer.state), transfer.version)
 
 
 def _begin(batch: Batch, transfer: Transfer, attempt: int, judge: verifying.Judge) -> Result:
@@ -87,17 +122,31 @@ def _begin(batch: Batch, transfer: Transfer, attempt: int, judge: verifying.Judg
     if verdict.outcome != Verdicts.PASS:
         _stop(batch, transfer, verdict)
         return Done(transfer.id, str(transfer.state), transfer.version)
-    if not reserved:
-        unwinding.wait_for_people(
-            batch, transfer, "no_place", "Its place in the fund was given back. Refund it, or free a place and retry."
-        )
+    if not has_its_place(batch.places, transfer):
+        unwinding.wait_for_people(batch, transfer, "no_place", _NO_PLACE)
         return Done(transfer.id, str(transfer.state), transfer.version)
     order = orders.instruct(batch, transfer, InstructionKind.DEPOSIT, attempt=attempt)
     transfer.begin_deposit(at=batch.at)
     batch.note(transfer, "transfer.depositing", instruction=order.id, attempt=attempt)
     batch.post(rows.deposit_submitted(batch.parties(transfer, order), amount=order.amount))
-    batch.schedule(transfer, Step.ASK_DEPOSIT, policy().after(batch.at, "answer"))
+    batch.schedule(transfer, Step.ASK_DEPOSIT, orders.terms(order, transfer).after(batch.at, "answer"))
     return Done(transfer.id, str(transfer.state), transfer.version, {"sent": True})
+
+
+_NO_PLACE = "The fund has no place for this amount. Refund it, or free a place and retry."
+
+
+def has_its_place(places: Places, transfer: Transfer) -> bool:
+    """Whether it may be deposited: with a place of exactly its amount, which is brought to that where there is room."""
+    reserved = places.reserved_for(transfer.id)
+    if not reserved:
+        return False
+    more = transfer.amount - reserved
+    if more > 0 and not places.has_room(transfer.fund_id, transfer.investor_id, more):
+        return False
+    if more:
+        places.resize(transfer.id, transfer.amount)
+    return True
 
 
 def _stop(batch: Batch, transfer: Transfer, verdict: Verdict) -> None:
@@ -122,40 +171,54 @@ def _wait(batch: Batch, transfer: Transfer, code: str, why: str) -> None:
     if transfer.blocker_code != code:
         transfer.block(code, why, at=batch.at)
         batch.note(transfer, "transfer.blocked", code=code, message=why)
-    batch.schedule(transfer, Step.DEPOSIT, policy().after(batch.at, "escrow_poll"))
+    batch.schedule(transfer, Step.DEPOSIT, policy(fund_id=transfer.fund_id).after(batch.at, "escrow_poll"))
 
 
 def _settled(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
-    """D2. The whole amount left us; what the fund was not credited with was kept on the way."""
-    assert batch.places is not None
-    credited = min(report.settled_amount, order.amount)
-    order.settled_amount, order.fee = credited, order.amount - credited
-    batch.post(rows.deposit_settled(batch.parties(transfer, order, report.at), amount=order.amount, credited=credited))
-    batch.places.confirm(transfer.id)
-    transfer.complete(at=batch.at, final_at=policy().after(batch.at, "return_window"))
-    batch.note(transfer, "transfer.completed", instruction=order.id, settled_amount=credited, fee=order.fee)
-    batch.finish(transfer)
+    """D2. What the fund was credited with and what was kept on the way has left us; what is neither never did (D3),
+    and what left beyond the order is a second settlement (D5)."""
+    planned = outcomes.is_plain(batch, report, order, transfer)
+    who = batch.parties(transfer, order, report.at)
+    out = min(report.settled_amount + report.fee, order.amount)
+    credited = out - min(report.fee, out)
+    batch.post(rows.deposit_settled(who, amount=out, credited=credited))
+    if out < order.amount:
+        batch.post(rows.deposit_rejected(who, amount=order.amount - out))
+    extra = report.settled_amount - credited
+    if extra:
+        _post_again(batch, transfer, order, report, extra, 0)
+    if planned:
+        arriving.completed(batch, transfer, order, settled=credited, fee=order.fee)
+    else:
+        follow(batch, transfer, Cause(Why.DEPOSIT_SETTLED, order, report))
+
+
+def _settled_again(
+    batch: Batch, transfer: Transfer, order: BankInstruction, report: Report, credited: int, fee: int
+) -> None:
+    """D5: after we took it for rejected, or a second time."""
+    _post_again(batch, transfer, order, report, credited, fee)
+    follow(batch, transfer, Cause(Why.DEPOSIT_SETTLED_AGAIN, order, report))
+
+
+def _post_again(
+    batch: Batch, transfer: Transfer, order: BankInstruction, report: Report, credited: int, fee: int
+) -> None:
+    kin = batch.family_of(transfer)
+    who = batch.parties(transfer, order, report.at)
+    lines = family.taken(batch.load_books(kin), who, kin, credited + fee)
+    batch.post(rows.deposit_settled_again(who, credited=credited, fee=fee, taken=lines))
 
 
 def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
-    """D3: back in clearing; the fund's policy says what then."""
+    """D3: back in clearing; tried again where that may help, else the fund's policy says what then."""
     batch.post(rows.deposit_rejected(batch.parties(transfer, order, report.at), amount=order.amount))
-    next_step = returning.after_failure(transfer)
-    transfer.reject_deposit(at=batch.at, next_step=next_step)
-    why = f"The fund's bank rejected the deposit: {order.reason or order.return_code}."
-    returning.go_on(batch, transfer, next_step, why)
-    batch.note(
-        transfer,
-        "transfer.deposit_rejected",
-        instruction=order.id,
-        code=order.return_code,
-        reason=order.reason,
-        next_step=next_step,
-    )
+    follow(batch, transfer, Cause(Why.DEPOSIT_REJECTED, order, report, retrying.next_step(batch, transfer, order)))
+    retrying.later(batch, transfer, order)
 
 
-def _needs_places(report: Report, order: BankInstruction) -> bool:
-    return report.outcome in (Outcome.SETTLED, Outcome.RETURNED)
+def _needs_places(report: Report, order: BankInstruction, transfer: Transfer) -> bool:
+    return report.outcome == Outcome.SETTLED or outcomes.unplanned(report, order, transfer)
 
 
 LEG = outcomes.Leg(
@@ -163,8 +226,8 @@ LEG = outcomes.Leg(
     ask=Step.ASK_DEPOSIT,
     settle=Step.SETTLE_DEPOSIT,
     settled=_settled,
+    settled_again=_settled_again,
     rejected=_rejected,
     returned=returning.returned,
     needs_places=_needs_places,
-    kin=recalling.kin_of,
 )

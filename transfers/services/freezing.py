@@ -8,14 +8,17 @@ from datetime import datetime
 
 from accounts.ledger import rows
 from bridge.kernel import idempotency
-from bridge.kernel.errors import NotAllowed, WrongState
-from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
+from bridge.kernel.errors import WrongState
+from bridge.kernel.results import Actor, Change, Done, Result
 from bridge.kernel.transactions import require_atomic
+from transfers.blockers import Deed
 from transfers.models import Transfer
 from transfers.services import deciding
 from transfers.services.batch import Batch
+from transfers.services.causes import Cause, Why
+from transfers.services.following import follow
 from transfers.services.requesting import Render
-from transfers.states import NextStep, State, Step
+from transfers.states import State, Step
 
 
 def freeze_transfers(
@@ -28,12 +31,10 @@ def freeze_transfers(
     """
 
     def block(batch: Batch, transfer: Transfer, change: Change) -> Result:
-        if actor.role != Role.COMPLIANCE:
-            return Refused(transfer.id, NotAllowed())
         freeze(batch, transfer, change.reason or "Blocked by compliance.")
         return Done(transfer.id, str(transfer.state), transfer.version)
 
-    return deciding.decided(changes, actor, block, states=(State.WITHDRAWN,), verb="frozen", key=key, render=render)
+    return deciding.decided(changes, actor, block, deed=Deed.FREEZE, verb="frozen", key=key, render=render)
 
 
 def freeze(batch: Batch, transfer: Transfer, reason: str) -> None:
@@ -49,16 +50,17 @@ def freeze(batch: Batch, transfer: Transfer, reason: str) -> None:
 def unfreeze(*, transfer_id: uuid.UUID, reason: str, actor: Actor, at: datetime) -> None:
     """Z2, after two people of compliance decided. What becomes of the money is decided next: retry or refund.
 
-    Raises `WrongState`. Locks the transfer inside the caller's transaction.
+    An open advance of the family is repaid first. Raises `WrongState`. Locks the family and its places inside the
+    caller's transaction.
     """
     require_atomic()
     batch = Batch(actor=actor, at=at)
-    row = batch.lock_transfers([transfer_id]).get(transfer_id)
+    row = batch.lock_families([transfer_id]).get(transfer_id)
     if row is None or row.state != State.FROZEN:
         raise WrongState(state=row.state if row else "unknown", verb="released")
-    batch.post(rows.unfrozen(batch.parties(row, None), amount=row.amount))
-    row.unfreeze(at=at, next_step=NextStep.NONE)
-    row.block("released", "Released from the freeze. Retry the deposit, or refund the investor.", at=at)
-    batch.note(row, "transfer.unfrozen", reason=reason[:400])
-    batch.schedule(row, Step.BLOCKED, None)
+    kin = batch.family_of(row)
+    batch.lock_places_of(kin)
+    frozen = batch.load_books(kin).of(row.id).frozen
+    batch.post(rows.unfrozen(batch.parties(row, None), amount=frozen))
+    follow(batch, row, Cause(Why.UNFROZEN, reason=reason[:200]))
     batch.save()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from bridge.kernel import ids
+from bridge.kernel import bulk, columns, ids
 from funds.rules.compliance import VelocityFacts
 
 WINDOW = timedelta(hours=24)
@@ -74,14 +74,13 @@ def velocities(
 
 def arrived(fund_ids: list[uuid.UUID], investor_ids: Iterable[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID], int]:
     """Per (fund, investor) what has left the investor: in clearing for the fund, on its way, or there. Minor units."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT fund_id, investor_id, sum(amount)::bigint FROM transfers_transfer "
-            "WHERE investor_id = ANY(%s::uuid[]) AND fund_id = ANY(%s::uuid[]) "
-            "AND state IN ('withdrawn', 'depositing', 'completed') GROUP BY 1, 2",
-            [list(investor_ids), fund_ids],
-        )
-        return {(fund, investor): total for fund, investor, total in cursor.fetchall()}
+    found = bulk.execute(
+        "SELECT fund_id, investor_id, sum(amount)::bigint FROM transfers_transfer "
+        "WHERE investor_id = ANY(%s::uuid[]) AND fund_id = ANY(%s::uuid[]) "
+        "AND state IN ('withdrawn', 'depositing', 'completed') GROUP BY 1, 2",
+        [columns.uuids(investor_ids), columns.uuids(fund_ids)],
+    )
+    return {(fund, investor): total for fund, investor, total in found.fetchall()}
 
 
 def raised(fund_ids: list[uuid.UUID]) -> dict[uuid.UUID, int]:

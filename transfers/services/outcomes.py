@@ -3,27 +3,31 @@
 A leg (withdrawal, deposit, refund) gives the handlers for what is its own: what settled, rejected and returned mean
 for the money and the transfer. What is common stands here: a repeated report changes nothing, an unknown outcome
 stays unknown until somebody knows, and "not found" is no failure.
+
+Longer than most modules: every outcome of every kind of instruction goes through these few functions.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from accounts import holds
+from accounts.ledger.queries import ever_advanced
+from bridge.kernel import bulk, crashpoints
 from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.gateway import InstructionKind, Outcome, Report
 from bridge.kernel.results import Actor, Done, Refused, Result
-from bridge.kernel.transactions import require_atomic, unit_of_work
+from bridge.kernel.transactions import require_atomic, retried, unit_of_work
 from transfers.models import BankInstruction, Transfer, Work
-from transfers.policy import policy
+from transfers.services import deadlines, orders
 from transfers.services.batch import Batch
 from transfers.states import UNANSWERED, InstructionState, Step
 
 Handler = Callable[[Batch, Transfer, BankInstruction, Report], None]
-Kin = tuple[set[uuid.UUID], set[uuid.UUID]]  # other transfers, and instructions of theirs, that reports may concern
+More = Callable[[Batch, Transfer, BankInstruction, Report, int, int], None]  # amount, fee: what is new of them
 I = InstructionState  # noqa: E741
 
 
@@ -44,18 +48,20 @@ class Leg:
     ask: Step
     settle: Step
     settled: Handler
+    settled_again: More
     rejected: Handler
-    returned: Handler
-    needs_places: Callable[[Report, BankInstruction], bool]
-    kin: Callable[[Sequence[Report]], Kin] = lambda reports: (set(), set())
+    returned: More
+    needs_places: Callable[[Report, BankInstruction, Transfer], bool]
     shows_unknown: bool = True
 
 
+@retried
 def apply(*, leg: Leg, reports: Sequence[Report], actor: Actor) -> list[Result]:
     """Post and record what these reports say, one unit of work for all. Results are in their order.
 
     `Done.data["resend"]` is true where the instruction should be sent again under its key. Refused: `NotFound` for a
-    key that is none of ours, `UnexpectedEvidence`. Locks transfers, instructions, then what the leg needs.
+    key that is none of ours, `UnexpectedEvidence`. Locks transfers with their split families, instructions, then
+    what the leg needs.
     """
     with unit_of_work() as moment:
         return apply_within(leg=leg, reports=reports, actor=actor, at=moment)
@@ -68,15 +74,12 @@ def apply_within(*, leg: Leg, reports: Sequence[Report], actor: Actor, at: datet
     known = {
         key: (number, transfer_id)
         for key, number, transfer_id in BankInstruction.objects.filter(
-            key__in={report.key for report in reports}, kind=leg.kind.value
+            bulk.Among("key", {report.key for report in reports}), kind=leg.kind.value
         ).values_list("key", "id", "transfer_id")
     }
-    kin, theirs = leg.kin(reports)
-    transfers = batch.lock_transfers({transfer_id for _, transfer_id in known.values()} | kin)
-    if kin:  # a child may have been born before the locks were ours; it is younger, so the order of locks is kept
-        kin, theirs = leg.kin(reports)
-        transfers = batch.lock_transfers(kin - transfers.keys())
-    instructions = batch.lock_instructions({number for number, _ in known.values()} | theirs)
+    transfers = batch.lock_families(transfer_id for _, transfer_id in known.values())
+    asked = _recalls(leg, reports, transfers)
+    instructions = batch.lock_instructions({number for number, _ in known.values()} | asked)
     found = [
         (report, instructions[known[report.key][0]], transfers[known[report.key][1]])
         for report in reports
@@ -84,10 +87,12 @@ def apply_within(*, leg: Leg, reports: Sequence[Report], actor: Actor, at: datet
     ]
     if leg.kind != InstructionKind.DEPOSIT:
         batch.lock_accounts({transfer.source_account_id for _, _, transfer in found})
-    places = [transfer for report, order, transfer in found if leg.needs_places(report, order)]
-    places += [transfers[transfer_id] for transfer_id in kin]
-    if places:
-        batch.lock_places_of(places)
+    moved = [transfer for report, order, transfer in found if leg.needs_places(report, order, transfer)]
+    if moved:
+        families = {transfer.family_id for transfer in moved}
+        batch.lock_places_of([row for row in transfers.values() if row.family_id in families])
+    if leg.kind == InstructionKind.DEPOSIT:
+        batch.owing = ever_advanced(transfer.id for _, _, transfer in found)
     tries = _tries(found)
     results: list[Result] = []
     for report in reports:
@@ -97,7 +102,34 @@ def apply_within(*, leg: Leg, reports: Sequence[Report], actor: Actor, at: datet
         number, transfer_id = known[report.key]
         results.append(_one(batch, leg, report, instructions[number], transfers[transfer_id], tries))
     batch.save()
+    crashpoints.reach_leg(leg.kind, crashpoints.Moment.OUTCOME_WRITTEN)
     return results
+
+
+def _recalls(leg: Leg, reports: Sequence[Report], transfers: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """A deposit that comes back may answer recalls of its family."""
+    if leg.kind != InstructionKind.DEPOSIT or not any(_sends_back(report) for report in reports):
+        return set()
+    return orders.open_recalls(transfers)
+
+
+def _sends_back(report: Report) -> bool:
+    return report.returned_amount > 0 or report.return_fee > 0
+
+
+def unplanned(report: Report, order: BankInstruction, transfer: Transfer) -> bool:
+    """Whether this may move more than one transfer by one step: the family's places and books are needed then."""
+    if report.outcome == Outcome.REJECTED or _sends_back(report):
+        return True
+    if report.outcome not in (Outcome.SETTLED, Outcome.RETURNED):
+        return False
+    return not order.is_live or report.settled_amount != order.amount or transfer.blocker_code != ""
+
+
+def is_plain(batch: Batch, report: Report, order: BankInstruction, transfer: Transfer) -> bool:
+    """Settled as ordered, and nothing else is known of the transfer: one step, without a look at the books."""
+    as_ordered = report.settled_amount + report.fee == order.amount
+    return as_ordered and transfer.blocker_code == "" and transfer.id not in batch.owing
 
 
 def _tries(found: Sequence[tuple[Report, BankInstruction, Transfer]]) -> dict[uuid.UUID, int]:
@@ -127,12 +159,10 @@ def _take(
             return {"resend": _not_found(batch, leg, order, transfer, tries)}
         case Outcome.ACKNOWLEDGED:
             _acknowledge(batch, leg, report, order, transfer)
-        case Outcome.SETTLED:
-            _settle(batch, leg, report, order, transfer)
         case Outcome.REJECTED:
             _reject(batch, leg, report, order, transfer)
-        case Outcome.RETURNED:
-            _return(batch, leg, report, order, transfer)
+        case Outcome.SETTLED | Outcome.RETURNED:
+            _moved(batch, leg, report, order, transfer)
     return {}
 
 
@@ -141,16 +171,17 @@ def _doubt(batch: Batch, leg: Leg, order: BankInstruction, transfer: Transfer, t
         if order.state != I.UNKNOWN:
             order.state = I.UNKNOWN
             batch.answered(order)
-        batch.schedule(transfer, leg.ask, policy().next_ask(batch.at, tries), tries=tries + 1)
+        batch.schedule(transfer, leg.ask, orders.terms(order, transfer).next_ask(batch.at, tries), tries=tries + 1)
         if leg.shows_unknown:
             show_unknown(batch, transfer, order)
     elif order.state == I.ACKNOWLEDGED:
-        batch.schedule(transfer, leg.settle, policy().after(batch.at, "settle_poll"))
+        batch.schedule(transfer, leg.settle, orders.terms(order, transfer).after(batch.at, "settle_poll"))
+    deadlines.mind(batch, transfer, order)
 
 
 def show_unknown(batch: Batch, transfer: Transfer, order: BankInstruction) -> None:
     """Tell people once that we do not know whether the institution acted."""
-    if transfer.blocker_code == "outcome_unknown":
+    if transfer.blocker_code:
         return
     message = (
         f"{order.institution.title()} has not told us whether it carried out the {order.kind}. "
@@ -165,7 +196,7 @@ def _not_found(batch: Batch, leg: Leg, order: BankInstruction, transfer: Transfe
     if order.state not in UNANSWERED:
         _doubt(batch, leg, order, transfer, tries)
         return False
-    waits = policy()
+    waits = orders.terms(order, transfer)
     sent = order.last_sent_at or order.created_at
     _doubt(batch, leg, order, transfer, tries)
     if batch.at < waits.after(sent, "finality"):
@@ -179,13 +210,14 @@ def _not_found(batch: Batch, leg: Leg, order: BankInstruction, transfer: Transfe
 
 def _acknowledge(batch: Batch, leg: Leg, report: Report, order: BankInstruction, transfer: Transfer) -> None:
     if order.state not in (*UNANSWERED, I.PENDING):
-        return  # late or repeated: nothing new
+        if order.state == I.ACKNOWLEDGED:  # repeated: nothing new but that it still has not settled
+            batch.schedule(transfer, leg.settle, orders.terms(order, transfer).after(batch.at, "settle_poll"))
+            deadlines.mind(batch, transfer, order)
+        return
     order.state = I.ACKNOWLEDGED
     _accepted(batch, report, order)
-    batch.schedule(transfer, leg.settle, policy().after(batch.at, "settle_poll"))
-    if transfer.blocker_code == "outcome_unknown":
-        transfer.unblock()
-        batch.note(transfer, "transfer.unblocked", code="outcome_unknown")
+    batch.schedule(transfer, leg.settle, orders.terms(order, transfer).after(batch.at, "settle_poll"))
+    deadlines.answered(batch, transfer)
 
 
 def _accepted(batch: Batch, report: Report, order: BankInstruction) -> None:
@@ -198,22 +230,68 @@ def _accepted(batch: Batch, report: Report, order: BankInstruction) -> None:
     batch.answered(order)
 
 
-def _settle(batch: Batch, leg: Leg, report: Report, order: BankInstruction, transfer: Transfer) -> None:
-    if not order.is_live:
-        if order.state in (I.SETTLED, I.RETURNED) and report.settled_amount <= order.settled_amount:
-            return  # repeated
-        raise UnexpectedEvidence(reported="settled", state=order.get_state_display())
+def _moved(batch: Batch, leg: Leg, report: Report, order: BankInstruction, transfer: Transfer) -> None:
+    """The institution says what it has moved under this key so far: whatever of that is new to us is posted now.
+
+    A return implies that it had settled before, so a return that comes before our own result does both. A report
+    that tells nothing new is a repeated one, or one that was overtaken.
+    """
+    settled = report.settled_amount or (report.returned_amount if order.is_live else 0)
+    if not settled and not report.fee and leg.kind != InstructionKind.RECALL:
+        if order.is_live:  # it says that nothing has moved, whatever it calls that
+            _reject(batch, leg, replace(report, reason=report.reason or "It settled for nothing."), order, transfer)
+        return
+    fee = max(report.fee - order.fee, 0)
+    if order.is_live:
+        was = replace(report, outcome=Outcome.SETTLED, settled_amount=settled, returned_amount=0)
+        order.state = I.SETTLED
+        _accepted(batch, was, order)
+        order.settled_amount, order.fee = settled, report.fee
+        order.settled_at, order.ended_at = report.at or batch.at, batch.at
+        leg.settled(batch, transfer, order, was)
+    elif settled > order.settled_amount or fee:
+        _settle_again(batch, leg, report, order, transfer, max(settled - order.settled_amount, 0), fee)
+    kept = max(report.return_fee - order.return_fee, 0)
+    if report.returned_amount > order.returned_amount or kept:
+        if order.state not in (I.SETTLED, I.RETURNED):
+            raise UnexpectedEvidence(reported="returned", state=order.get_state_display())
+        leg.returned(batch, transfer, order, report, max(report.returned_amount - order.returned_amount, 0), kept)
+        order.state = I.RETURNED
+        order.returned_amount = max(report.returned_amount, order.returned_amount)
+        order.return_fee += kept
+        order.return_code, order.reason = report.code[:20], report.reason[:300]
+        batch.answered(order)
+
+
+def _settle_again(
+    batch: Batch, leg: Leg, report: Report, order: BankInstruction, transfer: Transfer, credited: int, fee: int
+) -> None:
+    """Late, after we took it for rejected, or twice under one key."""
+    if order.state == I.REJECTED and order.acknowledged_at is None and leg.kind == InstructionKind.WITHDRAWAL:
+        assert order.account_id is not None
+        batch.move(holds.begun_after_all(order.account_id, order.amount))
     order.state = I.SETTLED
     _accepted(batch, report, order)
-    order.settled_amount, order.fee = report.settled_amount, report.fee
+    order.settled_amount += credited
+    order.fee += fee
     order.settled_at, order.ended_at = report.at or batch.at, batch.at
-    leg.settled(batch, transfer, order, report)
+    batch.note(
+        transfer,
+        "transfer.settled_again",
+        instruction=order.id,
+        kind=order.kind,
+        settled_amount=credited,
+        fee=fee,
+    )
+    leg.settled_again(batch, transfer, order, report, credited, fee)
 
 
 def _reject(batch: Batch, leg: Leg, report: Report, order: BankInstruction, transfer: Transfer) -> None:
     if order.state == I.REJECTED:
         return  # repeated
     if not order.is_live:
+        if order.settled_at is not None and report.at is not None and report.at <= order.settled_at:
+            return  # overtaken: it has settled since
         raise UnexpectedEvidence(reported="rejected", state=order.get_state_display())
     order.state = I.REJECTED
     order.institution_reference = report.institution_reference or order.institution_reference
@@ -221,21 +299,3 @@ def _reject(batch: Batch, leg: Leg, report: Report, order: BankInstruction, tran
     order.ended_at = batch.at
     batch.answered(order)
     leg.rejected(batch, transfer, order, report)
-
-
-def _return(batch: Batch, leg: Leg, report: Report, order: BankInstruction, transfer: Transfer) -> None:
-    if order.state == I.RETURNED and report.returned_amount <= order.returned_amount:
-        return  # repeated
-    if order.is_live and report.settled_amount:
-        _settle(batch, leg, report, order, transfer)  # a return implies that it had settled before
-    if order.state not in (I.SETTLED, I.RETURNED):
-        raise UnexpectedEvidence(reported="returned", state=order.get_state_display())
-    leg.returned(batch, transfer, order, report)
-    order.state = I.RETURNED
-    order.returned_amount = report.returned_amount
-    order.return_code, order.reason = report.code[:20], report.reason[:300]
-    batch.answered(order)
-
-
-def never_places(report: Report, order: BankInstruction) -> bool:
-    return False

@@ -13,15 +13,18 @@ from collections.abc import Iterable, Sequence
 from django.db.models import F
 
 from accounts.ledger.queries import at_the_fund
-from bridge.kernel.errors import BridgeError, NotAllowed, WrongState
-from bridge.kernel.gateway import InstructionKind, Outcome, Report
-from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
-from bridge.kernel.transactions import unit_of_work
+from bridge.kernel.errors import BridgeError, WrongState
+from bridge.kernel.gateway import InstructionKind, Report
+from bridge.kernel.results import Actor, Change, Done, Refused, Result
+from bridge.kernel.transactions import retried, unit_of_work
+from transfers.blockers import Deed
+from transfers.controls.gates import Gates
 from transfers.models import BankInstruction, Transfer
-from transfers.policy import policy
-from transfers.services import deciding, orders, outcomes, splitting
+from transfers.services import deciding, orders, outcomes, permitting
 from transfers.services.batch import Batch
+from transfers.services.following import show_advance
 from transfers.states import (
+    AT_THE_FUND,
     LIVE,
     RECALL_DUE,
     RECALL_OPEN,
@@ -31,7 +34,7 @@ from transfers.states import (
     Step,
 )
 
-RECALLERS = (Role.CHECKER, Role.COMPLIANCE)
+RECALLED_WHEN_ENDED = ("advance_open", "no_place", RECALL_REJECTED)
 
 
 _OPEN = "The fund's bank was asked to send the deposit back. It may take days; Bridge keeps asking."
@@ -51,6 +54,7 @@ class NothingAtTheFund(BridgeError):
     message = "The ledger shows none of this transfer's money at the fund, or no deposit that brought it there."
 
 
+@retried
 def recall_transfers(*, changes: Sequence[Change], actor: Actor) -> list[Result]:
     """A checker decides that completed deposits are asked back; the engine sends the recalls.
 
@@ -63,11 +67,11 @@ def recall_transfers(*, changes: Sequence[Change], actor: Actor) -> list[Result]
         results: list[Result] = []
         for change in changes:
             row = found.get(change.id)
-            error = deciding.refusal(change, row, actor, (State.COMPLETED,), "recalled", False)
-            if error is None and actor.role not in RECALLERS:
-                error = NotAllowed()
-            if error is None and row is not None and row.blocker_code in (RECALL_OPEN, RECALL_DUE):
-                error = AlreadyRecalled()
+            error = deciding.refusal(change, row, actor, _recallable(row), "recalled", False)
+            if error is None and row is not None:
+                asked = row.blocker_code in (RECALL_OPEN, RECALL_DUE)
+                error = permitting.refusal(row, actor, Deed.RECALL)
+                error = AlreadyRecalled() if asked and isinstance(error, permitting.NotSafe) else error
             if error is not None or row is None:
                 results.append(Refused(change.id, error or WrongState(state="unknown", verb="recalled")))
                 continue
@@ -77,27 +81,36 @@ def recall_transfers(*, changes: Sequence[Change], actor: Actor) -> list[Result]
     return results
 
 
+@retried
 def give_up_recalls(*, changes: Sequence[Change], actor: Actor) -> list[Result]:
     """Accept that the fund's bank refused: the transfer rests in `completed` again. Refused as in
-    `recall_transfers`, and `WrongState` where no recall was refused."""
+    `recall_transfers`, and `NotSafe` where no recall was refused."""
     with unit_of_work() as moment:
         batch = Batch(actor=actor, at=moment)
         found = batch.lock_transfers(change.id for change in changes)
         results: list[Result] = []
         for change in changes:
             row = found.get(change.id)
-            error = deciding.refusal(change, row, actor, (State.COMPLETED,), "left at the fund", False)
-            if error is None and actor.role not in RECALLERS:
-                error = NotAllowed()
-            if error is not None or row is None or row.blocker_code != RECALL_REJECTED:
+            error = deciding.refusal(change, row, actor, AT_THE_FUND, "left at the fund", False)
+            if error is None and row is not None:
+                error = permitting.refusal(row, actor, Deed.LEAVE)
+            if error is not None or row is None:
                 results.append(Refused(change.id, error or WrongState(state="not refused", verb="left at the fund")))
                 continue
             row.unblock()
             batch.note(row, "transfer.unblocked", code=RECALL_REJECTED, reason=change.reason)
             batch.finish(row)
+            batch.load_books([row])
+            show_advance(batch, row)
             results.append(Done(row.id, str(row.state), row.version))
         batch.save()
     return results
+
+
+def _recallable(row: Transfer | None) -> tuple[State, ...]:
+    if row is not None and row.blocker_code in RECALLED_WHEN_ENDED:
+        return AT_THE_FUND
+    return (State.COMPLETED,)
 
 
 def ask_back(batch: Batch, transfer: Transfer, reason: str) -> None:
@@ -108,6 +121,7 @@ def ask_back(batch: Batch, transfer: Transfer, reason: str) -> None:
     batch.schedule(transfer, Step.RECALL, batch.at)
 
 
+@retried
 def begin_recalls(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Result]:
     """Commit the recalls as submitted; nothing is posted. `Done.data["sent"]` where one is to be sent.
 
@@ -115,9 +129,10 @@ def begin_recalls(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Re
     waits for people. Refused: `WrongState`. Locks the transfers.
     """
     with unit_of_work() as moment:
+        gates = Gates.of(InstructionKind.RECALL, transfer_ids, at=moment)
         batch = Batch(actor=actor, at=moment)
         found = batch.lock_transfers(transfer_ids)
-        ready = [row for row in found.values() if row.state == State.COMPLETED and row.blocker_code == RECALL_DUE]
+        ready = [row for row in found.values() if row.blocker_code == RECALL_DUE]
         there = at_the_fund([row.id for row in ready])
         deposits = deposits_of(ready)
         before = orders.attempts(ready, InstructionKind.RECALL)
@@ -132,6 +147,11 @@ def begin_recalls(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Re
                 _refuse(batch, row, NothingAtTheFund().detail)
                 results.append(Done(row.id, str(row.state), row.version))
                 continue
+            barrier = gates.against(row, institution="", at_fund=True)
+            if barrier is not None:  # its own blocker says more: it stays
+                batch.schedule(row, Step.RECALL, barrier.until)
+                results.append(Done(row.id, str(row.state), row.version))
+                continue
             order = orders.instruct(
                 batch,
                 row,
@@ -142,7 +162,7 @@ def begin_recalls(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Re
             )
             row.block(RECALL_OPEN, _OPEN, at=moment)
             batch.note(row, "transfer.recalling", instruction=order.id, attempt=order.attempt)
-            batch.schedule(row, Step.ASK_RECALL, policy().after(moment, "answer"))
+            batch.schedule(row, Step.ASK_RECALL, orders.terms(order, row).after(moment, "answer"))
             results.append(Done(row.id, str(row.state), row.version, {"sent": True}))
         batch.save()
     return results
@@ -180,7 +200,6 @@ def awaiting(transfer_ids: Iterable[uuid.UUID]) -> list[BankInstruction]:
     return list(
         BankInstruction.objects.filter(
             transfer__in=list(transfer_ids),
-            transfer__state=State.COMPLETED,
             kind=InstructionKind.RECALL,
             returned_amount=0,
             state__in=[*LIVE, InstructionState.SETTLED],
@@ -188,17 +207,6 @@ def awaiting(transfer_ids: Iterable[uuid.UUID]) -> list[BankInstruction]:
         .select_related("recalls")
         .order_by("id")
     )
-
-
-def kin_of(reports: Sequence[Report]) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
-    """Whom a returned deposit may concern beside the transfer that made it: its split family, and their recalls."""
-    keys = {report.key for report in reports if report.outcome == Outcome.RETURNED}
-    if not keys:
-        return set(), set()
-    owners = BankInstruction.objects.filter(key__in=keys).values_list("transfer_id", flat=True)
-    family = splitting.family_of(owners)
-    recalls = BankInstruction.objects.filter(transfer__in=family, kind=InstructionKind.RECALL, returned_amount=0)
-    return family, set(recalls.exclude(state=InstructionState.REJECTED).values_list("id", flat=True))
 
 
 def _refuse(batch: Batch, transfer: Transfer, why: str) -> None:
@@ -211,12 +219,12 @@ def _refuse(batch: Batch, transfer: Transfer, why: str) -> None:
 
 def _agreed(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
     """The bank will send it back: the return of the deposit is what moves the transfer, so keep looking for that."""
-    if transfer.state == State.COMPLETED and transfer.blocker_code == RECALL_OPEN:
-        batch.schedule(transfer, Step.SETTLE_RECALL, policy().after(batch.at, "settle_poll"))
+    if transfer.blocker_code == RECALL_OPEN:
+        batch.schedule(transfer, Step.SETTLE_RECALL, orders.terms(order, transfer).after(batch.at, "settle_poll"))
 
 
 def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
-    if transfer.state != State.COMPLETED or transfer.blocker_code != RECALL_OPEN:
+    if transfer.blocker_code != RECALL_OPEN:
         return
     why = f"The fund's bank refused the recall: {report.reason or report.code}."
     message = f"{why} Recall it again, ask the fund, or leave it where it is."[:400]
@@ -225,8 +233,18 @@ def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: 
     batch.note(transfer, "transfer.recall_rejected", instruction=order.id, code=order.return_code, reason=order.reason)
 
 
-def _returned(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
+def _returned(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report, back: int, fee: int) -> None:
     raise outcomes.UnexpectedEvidence(reported="returned", state=order.get_state_display())
+
+
+def _settled_again(
+    batch: Batch, transfer: Transfer, order: BankInstruction, report: Report, credited: int, fee: int
+) -> None:
+    raise outcomes.UnexpectedEvidence(reported="settled", state=order.get_state_display())
+
+
+def _needs_places(report: Report, order: BankInstruction, transfer: Transfer) -> bool:
+    return False
 
 
 LEG = outcomes.Leg(
@@ -234,8 +252,9 @@ LEG = outcomes.Leg(
     ask=Step.ASK_RECALL,
     settle=Step.SETTLE_RECALL,
     settled=_agreed,
+    settled_again=_settled_again,
     rejected=_rejected,
     returned=_returned,
-    needs_places=outcomes.never_places,
+    needs_places=_needs_places,
     shows_unknown=False,
 )

@@ -14,11 +14,12 @@ from typing import Any
 from accounts import holds
 from accounts.models import InvestorAccount
 from bridge.approvals.services import Proposal
-from bridge.kernel import idempotency, ids
+from bridge.kernel import crashpoints, idempotency, ids
+from bridge.kernel.crashpoints import Point
 from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.money import MAX_AMOUNT, display
 from bridge.kernel.results import Actor, Done, Refused, Result
-from bridge.kernel.transactions import unit_of_work
+from bridge.kernel.transactions import retried, unit_of_work
 from funds.models import Fund, Verification
 from funds.places import Places
 from funds.rules.engine import Verdict
@@ -26,7 +27,7 @@ from funds.rules.outcomes import Outcome
 from transfers.facts import Facts
 from transfers.models import Transfer
 from transfers.policy import policy
-from transfers.services import history, verifying
+from transfers.services import history, orders, verifying
 from transfers.services.batch import REVIEW, Batch
 from transfers.services.verifying import Subject
 from transfers.states import HELD, State, Step
@@ -78,6 +79,7 @@ _STATE = {
 }
 
 
+@retried
 def request_transfers(*, requests: Sequence[TransferRequest], actor: Actor, facts: Facts) -> list[Result]:
     """Verify each request and open its transfer in the state that the rules chose.
 
@@ -90,6 +92,7 @@ def request_transfers(*, requests: Sequence[TransferRequest], actor: Actor, fact
         return _open(requests, actor, facts, moment)
 
 
+@retried
 def request_transfers_once(
     *,
     requests: Sequence[TransferRequest],
@@ -110,6 +113,8 @@ def request_transfers_once(
         opened = {number: result for number, result in results.items() if isinstance(result, Done)}
         answers = dict(zip(opened, render(list(opened.values())), strict=True)) if opened else {}
         idempotency.keep_each([(keys[number], answer) for number, answer in answers.items()], at=moment)
+        crashpoints.reach(Point.SUBMIT_ANSWER_KEPT)
+    crashpoints.reach(Point.SUBMIT_COMMITTED)
     refused = {number: result for number, result in results.items() if isinstance(result, Refused)}
     refused |= {number: Refused(None, found) for number, found in enumerate(known) if isinstance(found, BridgeError)}
     kept = {number: found for number, found in enumerate(known) if isinstance(found, idempotency.Answer)}
@@ -122,9 +127,11 @@ def _open(requests: Sequence[TransferRequest], actor: Actor, facts: Facts, momen
     batch = Batch(actor=actor, at=moment)
     results = _Intake(batch, requests, facts).run()
     batch.save()
+    crashpoints.reach(Point.SUBMIT_WRITTEN)
     return results
 
 
+@retried
 def check_transfers(*, requests: Sequence[TransferRequest], actor: Actor, facts: Facts) -> list[CheckResult | Refused]:
     """What would be decided now, each request by itself. Writes nothing and holds nothing."""
     with unit_of_work() as moment:
@@ -228,7 +235,8 @@ class _Intake:
         return Done(transfer.id, str(transfer.state), transfer.version)
 
     def _new(self, request: TransferRequest) -> Transfer:
-        account, batch, waits = self.accounts[request.source_account_id], self.batch, policy()
+        account, batch = self.accounts[request.source_account_id], self.batch
+        waits = policy(institution=account.institution, rail=account.rail, fund_id=request.fund_id)
         self.numbered[account.id] = self.numbered.get(account.id, 0) + 1
         batch.move(holds.Movement(account.id, numbered=1))
         new_id = ids.new_id()
@@ -280,7 +288,7 @@ def take(batch: Batch, transfer: Transfer) -> None:
         fund_id=transfer.fund_id,
         investor_id=transfer.investor_id,
         amount=transfer.amount,
-        expires_at=policy().after(batch.at, "reservation"),
+        expires_at=orders.waits(batch, transfer).after(batch.at, "reservation"),
         at=batch.at,
     )
     batch.move(holds.taken(transfer.source_account_id, transfer.amount))
@@ -294,13 +302,13 @@ def give_back(batch: Batch, transfer: Transfer) -> None:
 
 
 def approve(batch: Batch, transfer: Transfer, *, by: str = "") -> None:
-    transfer.approve(at=batch.at, expires_at=policy().after(batch.at, "reservation"), by=by)
+    transfer.approve(at=batch.at, expires_at=orders.waits(batch, transfer).after(batch.at, "reservation"), by=by)
     batch.note(transfer, "transfer.approved", approved_by=by)
     batch.schedule(transfer, Step.WITHDRAW, batch.at)
 
 
 def review(batch: Batch, transfer: Transfer, verdict: Verdict) -> None:
-    expires_at = policy().after(batch.at, "review")
+    expires_at = orders.waits(batch, transfer).after(batch.at, "review")
     transfer.hold(
         at=batch.at,
         expires_at=expires_at,
@@ -342,7 +350,7 @@ def bound(transfer: Transfer) -> dict[str, Any]:
 
 
 def waitlist(batch: Batch, transfer: Transfer, verdict: Verdict) -> None:
-    expires_at = policy().after(batch.at, "waitlist")
+    expires_at = orders.waits(batch, transfer).after(batch.at, "waitlist")
     transfer.waitlist(at=batch.at, expires_at=expires_at, reason=verifying.sentence(verdict, at_least=Outcome.WAITLIST))
     batch.note(transfer, "transfer.waitlisted", reasons=verifying.reasons(verdict, at_least=Outcome.WAITLIST))
     batch.schedule(transfer, Step.PROMOTE, expires_at)

@@ -7,38 +7,35 @@ from collections.abc import Sequence
 
 from accounts.ledger import rows
 from bridge.kernel import idempotency
-from bridge.kernel.errors import BridgeError, NotAllowed, WrongState
-from bridge.kernel.gateway import InstructionKind, Report
-from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
-from bridge.kernel.transactions import unit_of_work
+from bridge.kernel.errors import WrongState
+from bridge.kernel.gateway import InstructionKind, Outcome, Report
+from bridge.kernel.results import Actor, Change, Done, Refused, Result
+from bridge.kernel.transactions import retried, unit_of_work
+from transfers.blockers import Deed
+from transfers.controls.gates import Gates
 from transfers.models import BankInstruction, Transfer
-from transfers.policy import policy
-from transfers.services import deciding, orders, outcomes
+from transfers.services import deciding, family, holding, orders, outcomes, permitting
 from transfers.services.batch import Batch
+from transfers.services.causes import Cause, Why
+from transfers.services.following import follow
 from transfers.services.requesting import Render
 from transfers.states import ENGINE_FAULT, RESUMES_AT, NextStep, State, Step
 
-OPERATIONS = (Role.MAKER, Role.CHECKER, Role.COMPLIANCE, Role.SERVICE)
 
-
-class NothingWaits(BridgeError):
-    code = "nothing_waits"
-    status = 409
-    title = "It moves by itself"
-    message = "This transfer is on its way ({next_step} next); there is nothing for people to decide."
-
-
+@retried
 def begin_refunds(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Result]:
     """Send the money back: the place is released, R1 posted, the instruction committed as submitted.
 
-    Refused: `WrongState` for what is not in `withdrawn` with the refund next. Locks transfers, accounts, capacity
+    A bank that does not answer holds it back, a stop never does. Refused: `WrongState` for what is not in `withdrawn`
+    with the refund next. Locks transfers, accounts, capacity
     and allocations, then ledger accounts.
     """
     with unit_of_work() as moment:
+        gates = Gates.of(InstructionKind.REFUND, transfer_ids, at=moment)
         batch = Batch(actor=actor, at=moment)
         found = batch.lock_transfers(transfer_ids)
         ready = [row for row in found.values() if _may_begin(row)]
-        batch.lock_accounts({row.source_account_id for row in ready})
+        batch.lock_accounts({row.refund_account_id or row.source_account_id for row in ready})
         places = batch.lock_places_of(ready)
         before = orders.attempts(ready, InstructionKind.REFUND)
         results: list[Result] = []
@@ -47,12 +44,17 @@ def begin_refunds(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Re
             if row is None or not _may_begin(row):
                 results.append(Refused(transfer_id, WrongState(state=row.state if row else "unknown", verb="refunded")))
                 continue
+            payee = batch.accounts[row.refund_account_id or row.source_account_id]
+            barrier = gates.against(row, institution=payee.institution)
+            if barrier is not None:
+                results.append(holding.hold_back(batch, row, Step.REFUND, barrier))
+                continue
             order = orders.instruct(batch, row, InstructionKind.REFUND, attempt=before.get(row.id, 0) + 1)
             places.release(row.id)
             row.begin_refund(at=moment)
             batch.note(row, "transfer.refunding", instruction=order.id, attempt=order.attempt)
             batch.post(rows.refund_submitted(batch.parties(row, order), amount=order.amount))
-            batch.schedule(row, Step.ASK_REFUND, policy().after(moment, "answer"))
+            batch.schedule(row, Step.ASK_REFUND, orders.terms(order, row).after(moment, "answer"))
             results.append(Done(row.id, str(row.state), row.version, {"sent": True}))
         batch.save()
     return results
@@ -67,7 +69,7 @@ def refund_transfers(
     *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
 ) -> list[Result] | idempotency.Answer:
     """People decide that blocked money goes back to the investor. Refused: `NotFound`, `StaleVersion`,
-    `WrongState`, `NotAllowed`, `NothingWaits` for what moves by itself."""
+    `WrongState`, `NotAllowed`, `NothingWaits` for what moves by itself, `NotSafe` where the blocker forbids it."""
     return _directed(changes, actor, NextStep.REFUND, Step.REFUND, "refunded", key, render)
 
 
@@ -97,6 +99,7 @@ def wait_for_people(batch: Batch, transfer: Transfer, code: str, message: str) -
     batch.schedule(transfer, Step.BLOCKED, None)
 
 
+@retried
 def _directed(
     changes: Sequence[Change],
     actor: Actor,
@@ -118,18 +121,17 @@ def _directed(
             row = found.get(change.id)
             stuck = row is not None and row.blocker_code == ENGINE_FAULT
             states = (State.WITHDRAWN, *RESUMES_AT) if stuck and step == Step.DEPOSIT else (State.WITHDRAWN,)
+            deed = Deed.REFUND if step == Step.REFUND else Deed.RESUME if stuck else Deed.RETRY
             error = deciding.refusal(change, row, actor, states, verb, False)
-            if error is None and actor.role not in OPERATIONS:
-                error = NotAllowed()
+            if error is None and row is not None:
+                error = permitting.refusal(row, actor, deed)
             if error is not None or row is None:
                 results.append(Refused(change.id, error or WrongState(state="unknown", verb=verb)))
             elif stuck and step == Step.DEPOSIT and row.next_step != NextStep.NONE:
                 results.append(_resume(batch, row, change))
-            elif row.next_step != NextStep.NONE and not stuck:
-                results.append(Refused(change.id, NothingWaits(next_step=row.get_next_step_display())))
             else:
                 code = row.blocker_code
-                row.next_step = next_step
+                row.next_step, row.refund_account = next_step, None  # a refund goes where the money came from
                 row.unblock()
                 batch.note(row, "transfer.unblocked", code=code, next_step=next_step, reason=change.reason)
                 batch.schedule(row, step, moment)
@@ -160,47 +162,52 @@ def _may_begin(row: Transfer) -> bool:
 
 
 def _settled(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
-    """R2. The whole amount left us; what the investor was not credited with was kept on the way."""
-    credited = min(report.settled_amount, order.amount)
-    order.settled_amount, order.fee = credited, order.amount - credited
-    batch.post(rows.refund_settled(batch.parties(transfer, order, report.at), amount=order.amount, fee=order.fee))
-    transfer.settle_refund(at=batch.at)
-    batch.note(transfer, "transfer.refunded", instruction=order.id, settled_amount=credited, fee=order.fee)
-    batch.finish(transfer)
+    """R2. What was credited and what was kept on the way has left us; what is neither never did (R3), and what left
+    beyond the order is a second settlement (R5)."""
+    who = batch.parties(transfer, order, report.at)
+    out = min(report.settled_amount + report.fee, order.amount)
+    kept = min(report.fee, out)
+    batch.post(rows.refund_settled(who, amount=out, fee=kept, paid_to=order.account_id))
+    if out < order.amount:
+        batch.post(rows.refund_rejected(who, amount=order.amount - out))
+    extra = report.settled_amount - (out - kept)
+    if extra:
+        _post_again(batch, transfer, order, report, extra, 0)
+    follow(batch, transfer, Cause(Why.REFUND_SETTLED, order, report))
+
+
+def _settled_again(
+    batch: Batch, transfer: Transfer, order: BankInstruction, report: Report, credited: int, fee: int
+) -> None:
+    """R5: after we took it for rejected, or a second time."""
+    _post_again(batch, transfer, order, report, credited, fee)
+    follow(batch, transfer, Cause(Why.REFUND_SETTLED_AGAIN, order, report))
+
+
+def _post_again(
+    batch: Batch, transfer: Transfer, order: BankInstruction, report: Report, credited: int, fee: int
+) -> None:
+    kin = batch.family_of(transfer)
+    who = batch.parties(transfer, order, report.at)
+    lines = family.taken(batch.load_books(kin), who, kin, credited + fee)
+    batch.post(rows.refund_settled_again(who, credited=credited, fee=fee, taken=lines, paid_to=order.account_id))
 
 
 def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
     """R3: back in clearing, and people look for another way to pay the investor."""
     batch.post(rows.refund_rejected(batch.parties(transfer, order, report.at), amount=order.amount))
-    transfer.reject_refund(at=batch.at, next_step=NextStep.NONE)
-    why = (
-        f"The investor's bank rejected the refund: {order.reason or order.return_code}. Check the account, then retry."
-    )
-    transfer.block("refund_rejected", why[:400], at=batch.at)
-    batch.schedule(transfer, Step.BLOCKED, None)
-    batch.note(
-        transfer,
-        "transfer.refund_rejected",
-        instruction=order.id,
-        code=order.return_code,
-        reason=order.reason,
-        next_step=NextStep.NONE,
-    )
+    follow(batch, transfer, Cause(Why.REFUND_REJECTED, order, report))
 
 
-def _returned(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
+def _returned(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report, back: int, fee: int) -> None:
     """R4: the refund came back; less a fee where the bank kept one."""
-    back = report.returned_amount - order.returned_amount
-    fee = order.settled_amount - back
-    if transfer.state != State.REFUNDED or fee < 0 or order.returned_amount:
-        raise outcomes.UnexpectedEvidence(reported="returned", state=order.get_state_display())
-    batch.post(rows.refund_returned(batch.parties(transfer, order, report.at), amount=order.settled_amount, fee=fee))
-    transfer.amount = back
-    transfer.reopen(at=batch.at, next_step=NextStep.NONE)
-    why = f"The refund came back: {report.reason or report.code}. Find another account of the investor, then refund."
-    transfer.block("refund_returned", why[:400], at=batch.at)
-    batch.schedule(transfer, Step.BLOCKED, None)
-    batch.note(transfer, "transfer.reopened", instruction=order.id, amount_returned=back, code=report.code)
+    who = batch.parties(transfer, order, report.at)
+    batch.post(rows.refund_returned(who, amount=back + fee, fee=fee, paid_to=order.account_id))
+    follow(batch, transfer, Cause(Why.REFUND_RETURNED, order, report))
+
+
+def _needs_places(report: Report, order: BankInstruction, transfer: Transfer) -> bool:
+    return report.outcome == Outcome.SETTLED or outcomes.unplanned(report, order, transfer)
 
 
 LEG = outcomes.Leg(
@@ -208,7 +215,8 @@ LEG = outcomes.Leg(
     ask=Step.ASK_REFUND,
     settle=Step.SETTLE_REFUND,
     settled=_settled,
+    settled_again=_settled_again,
     rejected=_rejected,
     returned=_returned,
-    needs_places=outcomes.never_places,
+    needs_places=_needs_places,
 )

@@ -18,6 +18,7 @@ from funds.rules.engine import Decision, Verdict, verify
 from funds.rules.facts import CREATE, DEPOSIT, Stage
 from funds.rules.outcomes import Outcome
 from funds.services import Verified
+from transfers.policy import policy
 from transfers.services import history
 
 
@@ -172,8 +173,16 @@ def _fund(fund: Fund, capacity: FundCapacity) -> rule_facts.FundFacts:
         hard_cap=capacity.hard_cap,
         reserved=capacity.reserved,
         confirmed=capacity.confirmed,
-        second_person_above=fund.second_person_above,
+        second_person_above=_second_person(fund),
     )
+
+
+def _second_person(fund: Fund) -> int | None:
+    """The fund's own amount, else what its parameters say: a rule of "above", a parameter of "from"."""
+    if fund.second_person_above is not None:
+        return fund.second_person_above
+    amount = policy(fund_id=fund.id).second_person_from.get(fund.currency)
+    return None if amount is None else amount - 1
 
 
 def _balance(subject: Subject, observation: BalanceObservation | None) -> rule_facts.BalanceFacts:

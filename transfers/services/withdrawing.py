@@ -10,17 +10,21 @@ from django.db.models import Min
 
 from accounts import holds
 from accounts.ledger import rows
+from bridge.kernel import bulk
 from bridge.kernel.errors import BridgeError, WrongState
-from bridge.kernel.gateway import InstructionKind, Outcome, Report
+from bridge.kernel.gateway import InstructionKind, Report
 from bridge.kernel.results import Actor, Done, Refused, Result
-from bridge.kernel.transactions import unit_of_work
+from bridge.kernel.transactions import retried, unit_of_work
 from funds.models import Verification
 from funds.rules.outcomes import Outcome as Verdict
+from transfers.controls.gates import Gates
 from transfers.facts import Facts
 from transfers.models import BankInstruction, Transfer, Work
 from transfers.policy import policy
-from transfers.services import orders, outcomes, requesting, verifying
+from transfers.services import family, holding, orders, outcomes, requesting, short_pay, splitting, verifying
 from transfers.services.batch import Batch
+from transfers.services.causes import Cause, Why
+from transfers.services.following import follow
 from transfers.services.verifying import Subject
 from transfers.states import UNANSWERED, NextStep, State, Step
 
@@ -39,17 +43,21 @@ class BalanceNotKnown(BridgeError):
     message = "The institution has not told us a balance that is new enough."
 
 
+@retried
 def begin_withdrawals(*, transfer_ids: Sequence[uuid.UUID], facts: Facts, actor: Actor) -> list[Result]:
     """Begin those that may: rules again, hold consumed, W1 posted, instruction committed as submitted.
 
     Only the first approved transfer of each account in the account's order, and only while no withdrawal of that
     account is unanswered: others are refused with `WaitingForEarlier`. One whose reservation has run out expires, one
-    that the rules now fail is rejected, one they want held goes to review: `Done.state` says so. Refused too:
+    that the rules now fail is rejected, one they want held goes to review: `Done.state` says so. What a stop, an open
+    circuit, a limit or an uncovered advance holds back keeps its state and says so (`holding`). Refused too:
     `BalanceNotKnown`, `WrongState`.
 
-    Locks transfers, accounts, and capacity and allocations of those that end here, then ledger accounts.
+    Takes the locks of stops (shared) and of limits in force (alone), then locks transfers, accounts, and capacity and
+    allocations of those that end here, then ledger accounts.
     """
     with unit_of_work() as moment:
+        gates = Gates.of(InstructionKind.WITHDRAWAL, transfer_ids, at=moment)
         batch = Batch(actor=actor, at=moment)
         found = batch.lock_transfers(transfer_ids)
         ready = [row for row in found.values() if row.state == State.APPROVED]
@@ -73,7 +81,8 @@ def begin_withdrawals(*, transfer_ids: Sequence[uuid.UUID], facts: Facts, actor:
             elif firsts.get(row.source_account_id) != row.account_seq:
                 results.append(Refused(transfer_id, WaitingForEarlier()))
             else:
-                results.append(_begin(batch, row, facts, judge))
+                results.append(_begin(batch, row, facts, judge, gates))
+        gates.close()
         batch.save()
     return results
 
@@ -87,11 +96,13 @@ def _firsts(account_ids: set[uuid.UUID]) -> dict[uuid.UUID, int]:
     """The lowest approved place in the order of each account that has no unanswered withdrawal."""
     busy = set(
         BankInstruction.objects.filter(
-            kind=InstructionKind.WITHDRAWAL, state__in=[str(s) for s in UNANSWERED], account_id__in=account_ids
+            bulk.Among("account_id", account_ids),
+            kind=InstructionKind.WITHDRAWAL,
+            state__in=[str(s) for s in UNANSWERED],
         ).values_list("account_id", flat=True)
     )
     rows = (
-        Work.objects.filter(account_id__in=account_ids - busy, step=Step.WITHDRAW)
+        Work.objects.filter(bulk.Among("account_id", account_ids - busy), step=Step.WITHDRAW)
         .values_list("account_id")
         .annotate(Min("account_seq"))
         .order_by()
@@ -99,7 +110,11 @@ def _firsts(account_ids: set[uuid.UUID]) -> dict[uuid.UUID, int]:
     return dict(rows)
 
 
-def _begin(batch: Batch, transfer: Transfer, facts: Facts, judge: verifying.Judge) -> Result:
+def _begin(batch: Batch, transfer: Transfer, facts: Facts, judge: verifying.Judge, gates: Gates) -> Result:
+    institution = batch.accounts[transfer.source_account_id].institution
+    barrier = gates.against(transfer, institution=institution)
+    if barrier is not None:
+        return holding.hold_back(batch, transfer, Step.WITHDRAW, barrier)
     observation = facts.observations.get(transfer.source_account_id)
     if observation is None or observation.fetched_at < _oldest(batch):
         return Refused(transfer.id, BalanceNotKnown())
@@ -113,9 +128,10 @@ def _begin(batch: Batch, transfer: Transfer, facts: Facts, judge: verifying.Judg
     elif verdict.outcome != Verdict.PASS:
         assert batch.places is not None
         requesting.review(batch, transfer, verdict)
-        batch.places.postpone(transfer.id, policy().after(batch.at, "review"))
+        batch.places.postpone(transfer.id, orders.waits(batch, transfer).after(batch.at, "review"))
     else:
         _send(batch, transfer)
+        gates.begun(transfer, institution=institution)
         return Done(transfer.id, str(transfer.state), transfer.version, {"sent": True})
     return Done(transfer.id, str(transfer.state), transfer.version)
 
@@ -128,7 +144,7 @@ def _send(batch: Batch, transfer: Transfer) -> None:
     batch.move(holds.begun(transfer.source_account_id, transfer.amount))
     batch.places.keep(transfer.id)
     batch.post(rows.withdrawal_submitted(batch.parties(transfer, order), amount=order.amount))
-    batch.schedule(transfer, Step.ASK_WITHDRAWAL, policy().after(batch.at, "answer"))
+    batch.schedule(transfer, Step.ASK_WITHDRAWAL, orders.terms(order, transfer).after(batch.at, "answer"))
 
 
 def _oldest(batch: Batch) -> datetime:
@@ -161,25 +177,19 @@ def _expire(batch: Batch, transfer: Transfer) -> Result:
 
 
 def _settled(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
-    """W2. What was credited counts: a short pay goes on with what there is, a surplus waits for people."""
+    """W2. What was credited counts: a surplus goes on as a child that is refunded, a short pay as the fund wishes."""
     credited = report.settled_amount
     batch.post(
         rows.withdrawal_settled(
             batch.parties(transfer, order, report.at), amount=order.amount, credited=credited, fee=report.fee
         )
     )
-    over = credited > order.amount
-    transfer.settle_withdrawal(at=batch.at, next_step=NextStep.NONE if over else NextStep.DEPOSIT)
-    if credited != transfer.amount:
-        assert batch.places is not None
-        if over:
-            batch.places.release(transfer.id)
-        else:
-            batch.places.resize(transfer.id, credited)
-        transfer.amount = credited
-    if over:
-        transfer.block("overpaid", _OVERPAID, at=batch.at)
-        batch.schedule(transfer, Step.BLOCKED, None)
+    if not credited:
+        _fail(batch, transfer, order, "The bank kept all of it on the way.")
+        return
+    transfer.settle_withdrawal(at=batch.at, next_step=NextStep.DEPOSIT)
+    if credited < transfer.amount:
+        short_pay.take(batch, transfer, credited)
     else:
         batch.schedule(transfer, Step.DEPOSIT, batch.at)
     batch.note(
@@ -190,41 +200,42 @@ def _settled(batch: Batch, transfer: Transfer, order: BankInstruction, report: R
         fee=report.fee,
         next_step=transfer.next_step,
     )
+    if credited > transfer.amount:
+        surplus = credited - transfer.amount
+        splitting.split_off(batch, transfer, amount=surplus, reason="The investor's bank sent more than was asked for.")
 
 
-_OVERPAID = "The institution sent more than was asked for. Refund it, or ask the institution to take the surplus back."
+def _settled_again(
+    batch: Batch, transfer: Transfer, order: BankInstruction, report: Report, credited: int, fee: int
+) -> None:
+    """W5: after we took it for rejected, or a second time."""
+    batch.post(rows.withdrawal_settled_again(batch.parties(transfer, order, report.at), credited=credited, fee=fee))
+    follow(batch, transfer, Cause(Why.WITHDRAWAL_SETTLED_AGAIN, order, report))
 
 
 def _rejected(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
     """W3, also for a withdrawal that was never received: the investor keeps the money, the place is free again."""
-    assert batch.places is not None
     assert order.account_id is not None
     batch.post(rows.withdrawal_rejected(batch.parties(transfer, order, report.at), amount=order.amount))
     batch.move(holds.undone(order.account_id, order.amount, was_acknowledged=order.acknowledged_at is not None))
+    _fail(batch, transfer, order, order.reason)
+
+
+def _fail(batch: Batch, transfer: Transfer, order: BankInstruction, reason: str) -> None:
+    assert batch.places is not None
     batch.places.release(transfer.id)
     transfer.fail(at=batch.at)
-    batch.note(transfer, "transfer.failed", instruction=order.id, code=order.return_code, reason=order.reason)
+    batch.note(transfer, "transfer.failed", instruction=order.id, code=order.return_code, reason=reason)
     batch.finish(transfer)
 
 
-def _returned(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report) -> None:
-    """W4 while the money is still in clearing: all of it goes back."""
-    amount = report.returned_amount - order.returned_amount
-    if transfer.state != State.WITHDRAWN or amount != transfer.amount:
-        raise outcomes.UnexpectedEvidence(reported="returned", state=order.get_state_display())
-    assert batch.places is not None
-    parties = batch.parties(transfer, order, report.at)
-    batch.post(rows.withdrawal_returned(parties, amount=amount, taken=[parties.investor(rows.Kind.CLEARING, -amount)]))
-    batch.places.release(transfer.id)
-    transfer.return_withdrawal(at=batch.at)
-    batch.note(transfer, "transfer.returned", instruction=order.id, amount_returned=amount, code=report.code)
-    batch.finish(transfer)
-
-
-def _needs_places(report: Report, order: BankInstruction) -> bool:
-    if report.outcome in (Outcome.REJECTED, Outcome.RETURNED):
-        return True
-    return report.outcome == Outcome.SETTLED and report.settled_amount != order.amount
+def _returned(batch: Batch, transfer: Transfer, order: BankInstruction, report: Report, amount: int, fee: int) -> None:
+    """W4, in every state: out of what is in clearing, else the firm advances it."""
+    kin = batch.family_of(transfer)
+    who = batch.parties(transfer, order, report.at)
+    lines = family.taken(batch.load_books(kin), who, kin, amount)
+    batch.post(rows.withdrawal_returned(who, amount=amount, taken=lines))
+    follow(batch, transfer, Cause(Why.WITHDRAWAL_RETURNED, order, report))
 
 
 LEG = outcomes.Leg(
@@ -232,7 +243,8 @@ LEG = outcomes.Leg(
     ask=Step.ASK_WITHDRAWAL,
     settle=Step.SETTLE_WITHDRAWAL,
     settled=_settled,
+    settled_again=_settled_again,
     rejected=_rejected,
     returned=_returned,
-    needs_places=_needs_places,
+    needs_places=outcomes.unplanned,
 )

@@ -1,0 +1,25 @@
+"""What one batch of calls learns while it runs: once an institution has fallen silent, the rest is not called."""
+
+from __future__ import annotations
+
+from bridge.kernel.gateway import Outcome, Report
+from transfers.policy import policy
+
+# The institution has spoken, though it does not say what became of the order.
+ANSWERS = ("key_reused",)
+
+
+class Breaker:
+    """One institution in one batch. Its lists grow from several threads; appending is atomic."""
+
+    def __init__(self, institution: str) -> None:
+        self.limit = policy(institution=institution).circuit_failures
+        self.answers: list[bool] = []
+
+    @property
+    def silent(self) -> bool:
+        tail = self.answers[-self.limit :]
+        return len(tail) == self.limit and not any(tail)
+
+    def heard(self, report: Report) -> None:
+        self.answers.append(report.outcome != Outcome.UNKNOWN or report.code in ANSWERS)
