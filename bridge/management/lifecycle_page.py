@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.kernel.waits import BusinessDays
 from transfers.checks import PLACES_OF_MONEY
 from transfers.models import Transfer
 from transfers.policy import DAY, MINUTE, Policy
@@ -181,6 +182,8 @@ def _waits() -> str:
 
 def _span(name: str) -> str:
     seconds = getattr(Policy(), name)
+    if isinstance(seconds, BusinessDays):
+        return str(seconds)
     for size, word in ((DAY, "day"), (3600, "hour"), (MINUTE, "minute"), (1, "second")):
         if seconds % size == 0:
             count = seconds // size

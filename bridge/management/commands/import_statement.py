@@ -10,6 +10,7 @@ from bridge.kernel.money import display
 from bridge.kernel.results import Actor, Channel, Role
 from transfers.reconciliation.intake import import_statement
 from transfers.reconciliation.statements import MAX_BYTES, StatementRefused
+from transfers.services.receipts import LineChanged
 
 ACTOR = Actor(id="import_statement", role=Role.SYSTEM, channel=Channel.COMMAND, label="manage.py import_statement")
 
@@ -30,7 +31,7 @@ class Command(BaseCommand):
             raise CommandError(f"{path} cannot be read: {error.strerror or error}.") from error
         try:
             kept = import_statement(name=path.name, content=content, actor=ACTOR)
-        except StatementRefused as error:
+        except (StatementRefused, LineChanged) as error:
             raise CommandError(f"{path.name}: {error.detail}") from error
         if options["json"]:
             report = {

@@ -23,7 +23,7 @@ from bridge.management.demo.sending import AT_ONCE, Senders, Sent
 from bridge.management.demo.watching import Transfer, Watch, still_open
 from bridge.sandbox.client import ControlRefused, SandboxControl
 from funds.models import Fund
-from transfers.policy import policy
+from transfers.policy import standing
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ def run(*, transfers: int, seed: int, faults: str, timeout: float, hooks: Hooks)
         senders = Senders(api, name, token_of, _accounts(wanted), _funds())
         found.sent = senders.all(wanted, progress=hooks.answered)
         found.answered_seconds = time.monotonic() - began
-        watch = Watch(api, tokens, token_of, policy(), deadline, name)
+        watch = Watch(api, tokens, token_of, standing(), deadline, name)
         found.transfers = watch.until_the_end(found.sent, progress=hooks.looked)
         found.seconds, found.advanced = time.monotonic() - began, watch.advanced
         found.funds = api.pages("/funds", token=tokens["service"])

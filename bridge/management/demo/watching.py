@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any
 
 from bridge.management.demo.api import Api
@@ -91,7 +92,7 @@ class Watch:
         moving = [row for row in open_ if row["state"] in MOVING]
         unknown = any(row["blocker"] and row["blocker"]["code"] == "outcome_unknown" for row in moving)
         if moving:
-            wait = policy.finality if unknown else policy.settle_poll
+            wait = _seconds(policy, "finality") if unknown else policy.settle_poll
             seconds = max(wait + 1, min(LONGEST_STEP, (wait + 1) * 2**self._steps))
         else:
             seconds = policy.waitlist + 1
@@ -99,6 +100,12 @@ class Watch:
         self._steps += 1
         self.advanced += seconds
         self.api.post("/simulations/clock/advance", token=self.tokens["service"], body={"seconds": seconds})
+
+
+def _seconds(policy: Policy, name: str) -> int:
+    """How long that wait takes from now on; business days take longer over a weekend."""
+    moment = datetime.now(UTC)
+    return ceil((policy.after(moment, name) - moment).total_seconds())
 
 
 def _just_before(moment: str) -> str:
