@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import random
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 
 from accounts import services as accounts
 from accounts.gateway import registry as investor_side
@@ -27,9 +29,11 @@ from bridge.sandbox.model import Account, Bank, Books, Fault, FaultRule, Institu
 from funds import services as funds
 from funds.gateway import registry as fund_side
 from funds.models import Fund
-from transfers import facts, services
+from transfers import cases, desk, facts, services
 from transfers.engine import drain
 from transfers.models import InboundCallback, Transfer
+from transfers.policy import policy
+from transfers.states import ENDED
 
 MERIDIAN, HARBOR = "meridian", "harbor"
 ROUTING = "021000021"
@@ -38,6 +42,9 @@ CHECKER = Actor("checker-login", Role.CHECKER, Channel.ADMIN)
 MAKER = Actor("maker-login", Role.MAKER, Channel.ADMIN)
 SETUP = Actor("setup", Role.SYSTEM, Channel.COMMAND)
 _numbers = itertools.count(10_000_000)
+
+
+CASES = 12  # families whose proof every test ends with
 
 
 class World:
@@ -146,6 +153,11 @@ class World:
         clock.advance(by=step)
         self.ahead += step
 
+    def wait_out(self, name: str) -> None:
+        """Both clocks, to a minute after a wait of the policy that begins now."""
+        moment = clock.now()
+        self.advance(seconds=(policy().after(moment, name) - moment).total_seconds() + 60)
+
     def fault(self, fault: Fault, **given: Any) -> FaultRule:
         """Something goes wrong at the bank; once, unless `count` says otherwise."""
         rule = FaultRule(id=next(self._faults), fault=fault, **{"count": 1, **given})
@@ -180,18 +192,34 @@ class World:
         """Every invariant holds, and the bank's own books agree with ours per key."""
         broken = {verdict.name: verdict.rows for verdict in invariants.verify_all() if not verdict.holds}
         assert broken == {}
+        self._shown()
+        self._proved()
         self._agree()
+
+    def _shown(self) -> None:
+        """Every open transfer stands once in what operations look at."""
+        shown = Counter(item.pk for item in desk.everything(at=clock.now()) if item.kind == "transfer")
+        open_ones = Transfer.objects.filter(Q(work__isnull=False) | ~Q(state__in=ENDED)).values_list("pk", flat=True)
+        assert shown == Counter(set(open_ones))
+
+    def _proved(self) -> None:
+        """The cases of the newest families add up, as operations see them."""
+        for family in Transfer.objects.filter(split_from__isnull=True).order_by("-pk")[:CASES]:
+            proof = cases.case_of(family).proof
+            assert proof.holds, (family, proof)
 
     def _agree(self) -> None:
         from transfers.models import BankInstruction
 
         theirs = {i.terms.key: i for i in self.bank.books.instructions.values()}
+        assert theirs.keys() <= set(BankInstruction.objects.values_list("key", flat=True))
         for ours in BankInstruction.objects.exclude(state__in=["submitted", "unknown", "acknowledged"]):
             there = theirs.get(ours.key)
             if ours.state == "rejected":
                 assert there is None or str(there.status) == "rejected", (ours, there)
             else:
                 assert there is not None and there.settled_amount == ours.settled_amount, (ours, there)
+                assert ours.kind == "recall" or there.returned_amount == ours.returned_amount, (ours, there)
 
 
 def _as_sent(report: Report) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from io import StringIO
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from django.core.management import CommandError, call_command
 
 from bridge.management import lifecycle_page
 from tests.architecture.sources import ROOT
+from tests.functional.stories import book
+from transfers.parameters import PARAMETERS, kept
+from transfers.policy import Policy
 from transfers.states import EDGES, InstructionState, State
 
 PAGES = ("docs/ARCHITECTURE.md", "docs/GLOSSARY.md", *(f"docs/adr/{p.name}" for p in (ROOT / "docs/adr").glob("*.md")))
@@ -50,6 +54,26 @@ class TestLifecycle:
         assert set(lifecycle_page.INSTRUCTIONS) == set(InstructionState)
 
 
+class TestBlockers:
+    def test_the_table_is_current(self) -> None:
+        call_command("blocker_docs", "--check", stdout=StringIO())
+
+    def test_a_table_that_is_not_current_is_refused(self, tmp_path: Path, settings: object) -> None:
+        settings.BASE_DIR = tmp_path  # type: ignore[attr-defined]
+        (tmp_path / "docs").mkdir()
+        page = tmp_path / "docs" / "OPERATIONS.md"
+        page.write_text((ROOT / "docs/OPERATIONS.md").read_text().replace("`outcome_unknown`", "`outcome_known`"))
+        with pytest.raises(CommandError, match="not current"):
+            call_command("blocker_docs", "--check", stdout=StringIO())
+        call_command("blocker_docs", stdout=StringIO())
+        call_command("blocker_docs", "--check", stdout=StringIO())
+
+    def test_a_page_without_its_marks_is_refused(self, tmp_path: Path, settings: object) -> None:
+        settings.BASE_DIR = tmp_path  # type: ignore[attr-defined]
+        with pytest.raises(CommandError, match="needs the lines"):
+            call_command("blocker_docs", stdout=StringIO())
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_path_and_link_on_a_page_leads_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
@@ -63,3 +87,31 @@ def test_the_glossary_defines_each_state_and_blocker_word_of_the_design() -> Non
     for word in ("transfer", "leg", "hold", "allocation", "reservation", "verification", "posting", "settled", "return",
                  "break", "outcome unknown", "resend", "retry"):  # fmt: skip
         assert f"**{word}" in text.lower(), word
+
+
+class TestStories:
+    def test_the_page_is_current(self) -> None:
+        assert (ROOT / "docs/STORIES.md").read_text() == book.written(), "run python -m tests.functional.stories.book"
+
+    def test_it_tells_every_story_and_leaves_no_step_without_words(self) -> None:
+        stories = [story for _, told in book.chapters() for story in told]
+        files = {path.name for path in (ROOT / "tests/functional/stories").glob("test_*.py")}
+        assert files == {f"test_{name}.py" for name in book.CHAPTERS} | {"test_journeys.py"}
+        assert all(story.intro and story.steps and all(step.prose for step in story.steps) for story in stories)
+
+    def test_t_accounts_that_do_not_come_to_the_balances_are_refused(self) -> None:
+        (happy, *_) = next(told for _, told in book.chapters())
+        happy.steps[-1].balances = "investor -1,000.00 · fund 999.99"
+        with pytest.raises(AssertionError):
+            book._page(happy)
+
+
+class TestParameters:
+    def test_the_page_is_current(self) -> None:
+        call_command("parameters", "--check", stdout=StringIO(), stderr=StringIO())
+
+    def test_every_name_of_the_policy_is_in_the_catalogue_and_its_default_is_possible(self) -> None:
+        defaults = Policy()
+        assert {item.name for item in fields(Policy)} == set(PARAMETERS)
+        for name, parameter in PARAMETERS.items():
+            assert parameter.read(kept(getattr(defaults, name))) == getattr(defaults, name)

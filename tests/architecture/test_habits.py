@@ -172,6 +172,22 @@ def test_services_take_keywords_are_typed_and_say_what_they_promise(where: str) 
     assert wrong == []
 
 
+def test_every_unit_of_work_begins_again_when_the_database_undoes_it() -> None:
+    bare = [
+        f"{name_of(path)}: {node.name}"
+        for path in python_files(*PACKAGES)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef)
+        and any(_opens_a_unit(inner) for inner in ast.walk(node))
+        and "retried" not in [ast.unparse(decorator) for decorator in node.decorator_list]
+    ]
+    assert bare == []
+
+
+def _opens_a_unit(node: ast.AST) -> bool:
+    return isinstance(node, ast.With) and any(ast.unparse(item.context_expr) == "unit_of_work()" for item in node.items)
+
+
 def test_no_exception_is_caught_bare() -> None:
     bare = [
         f"{name_of(path)}:{node.lineno}"

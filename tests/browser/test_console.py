@@ -83,6 +83,8 @@ def test_no_page_is_wider_than_the_screen(
         "/admin/",
         "/admin/transfers/transfer/",
         f"/admin/transfers/transfer/{transfer.pk}/change/",
+        f"/admin/transfers/transfer/{transfer.pk}/case/",
+        "/admin/transfers/work/open/",
         f"/admin/funds/fund/{transfer.fund_id}/change/",
         "/admin/events/event/",
         "/admin/approvals/approval/",
@@ -92,6 +94,9 @@ def test_no_page_is_wider_than_the_screen(
         "/admin/funds/ruleparameters/rules/velocity/draft/",
         f"/admin/funds/ruleparameters/replay/?draft={draft.pk}&begins=2026-01-01&ends=2027-01-01",
         f"/admin/funds/closing/of/{transfer.fund_id}/?plan=settle",
+        "/admin/transfers/floatmovement/float/",
+        "/admin/transfers/floatmovement/float/put-in/?currency=USD",
+        "/admin/transfers/receipt/",
     ):
         answer = page.goto(base + url)
         assert answer is not None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from accounts.models import InvestorAccount
+from bridge.events import queries as events
 from bridge.kernel.errors import RequestInFlight
 from bridge.kernel.idempotency import Answer, Key
 from bridge.kernel.results import Actor, Change, Channel, Done, Refused, Result, Role
@@ -26,11 +27,32 @@ def wish(account: InvestorAccount, fund: Fund, amount: int = AMOUNT) -> Callable
     return partial(services.request_transfers, requests=wanted, actor=INVESTOR, facts=known)  # type: ignore[arg-type]
 
 
+def told(transfer: Transfer) -> list[str]:
+    return [event.type for event in events.timeline(subject_type="transfer", subject_id=transfer.id)]
+
+
 def states() -> Counter[str]:
     return Counter(Transfer.objects.values_list("state", flat=True))
 
 
 class TestSeatsAndDollars:
+    def test_64_clients_sell_exactly_100_seats(self, bridge: World) -> None:
+        """Each client brings two investors; the money of all who got a seat then crosses the bridge."""
+        fund = bridge.fund(seat_limit=100)
+        clients = [[wish(bridge.account(), fund) for _ in range(2)] for _ in range(64)]
+
+        def client(wishes: Sequence[Callable[[], list[Result]]]) -> list[Result]:
+            return [result for call in wishes for result in call()]
+
+        results = at_once([partial(client, wishes) for wishes in clients])
+        assert errors(results) == []
+        assert states() == {"approved": 100, "waitlisted": 28}
+        bridge.run(rounds=8)
+        assert states() == {"completed": 100, "waitlisted": 28}
+        capacity = FundCapacity.objects.get(fund=fund)
+        assert (capacity.seats_taken, capacity.reserved, capacity.confirmed) == (100, 0, 100 * AMOUNT)
+        assert Allocation.objects.filter(fund=fund, confirmed=AMOUNT).count() == 100
+
     def test_64_investors_for_the_last_10_seats(self, bridge: World) -> None:
         fund = bridge.fund(seat_limit=10)
         calls = [wish(bridge.account(), fund) for _ in range(64)]
@@ -89,22 +111,28 @@ class TestOneTransferManyHands:
         assert transfer.state == "in_review"
         known = facts.gather(account_ids=[account.id], max_age=900)
         changes = [Change(transfer.id, transfer.version)]
+        before = told(transfer)
         calls: list[Callable[[], object]] = []
         for n in range(32):
             checker = Actor(f"checker-{n}", Role.CHECKER, Channel.ADMIN)
             calls.append(
                 [
                     partial(services.approve_transfers, changes=changes, actor=checker, facts=known),
-                    partial(services.cancel_transfers, changes=changes, actor=checker),
+                    partial(services.cancel_transfers, changes=changes, actor=INVESTOR),
                     partial(services.reject_transfers, changes=changes, actor=checker),
-                ][n % 3]
+                    partial(services.refund_transfers, changes=changes, actor=checker),
+                ][n % 4]
             )
         results = at_once(calls)
         assert errors(results) == []
         outcomes = [result[0] for result in results]  # type: ignore[index]
         assert sum(isinstance(outcome, Done) for outcome in outcomes) == 1
-        assert {outcome.error.code for outcome in outcomes if isinstance(outcome, Refused)} == {"stale_version"}
+        refused = {outcome.error.code for outcome in outcomes if isinstance(outcome, Refused)}
+        assert refused <= {"stale_version", "wrong_state"}
+        assert "stale_version" in refused
         assert bridge.fresh(transfer).version == transfer.version + 1
+        (event,) = told(transfer)[len(before) :]
+        assert event == f"transfer.{bridge.fresh(transfer).state}"
 
     def test_32_without_a_version_are_told_the_state(self, bridge: World) -> None:
         transfer = bridge.request(bridge.account(), bridge.fund())

@@ -64,7 +64,7 @@ class TestCrossingBatches:
             partial(
                 services.hold_transfers if n % 2 else services.cancel_transfers,
                 changes=forward if n % 4 < 2 else backward,
-                actor=CHECKER,
+                actor=CHECKER if n % 2 else INVESTOR,
             )
             for n in range(16)
         ]

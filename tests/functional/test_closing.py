@@ -198,7 +198,7 @@ class TestCutBack:
         services.recall_transfers(changes=[Change(transfer.id)], actor=CHECKER)
         honouring.run(rounds=3)
         honouring.check()
-        honouring.advance(days=2, minutes=1)
+        honouring.wait_out("finality")
         honouring.run(rounds=8)
         assert states(transfer) == ["refunded"]
 

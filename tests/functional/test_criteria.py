@@ -26,6 +26,7 @@ from funds.rulebook import ACTIVATE, Draft, WrongParameters, draft_parameters, e
 from tests.world import CHECKER, INVESTOR, MAKER, World
 from transfers import facts, services
 from transfers.approvals import OVERRIDE, UNFREEZE
+from transfers.engine import drain
 from transfers.manual_outcomes import OUTCOME, OutcomeMalformed
 from transfers.services.batch import REVIEW
 
@@ -321,11 +322,27 @@ class TestManualOutcomes:
         assert bridge.fresh(transfer).state == "failed"
         assert balance(owner_id=transfer.source_account_id, kind=Kind.CASH, currency="USD") == 0
 
+    def test_what_never_left_the_account_is_no_fee(self, bridge: World) -> None:
+        bridge.fault(Fault.TIMEOUT_AFTER)
+        bridge.fault(Fault.WRONG_AMOUNT, delta=-5)
+        transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        drain()
+        bridge.advance(seconds=5)  # the bank settles, and Bridge has not asked yet
+        bridge.house.take_callbacks()
+        payload = {"outcome": "settled", "settled_amount": AMOUNT - 5, "fee": 0, "why": "Its record", "evidence": "e"}
+        asked = approvals.propose(proposal=Proposal(OUTCOME, transfer.id, payload), actor=MAKER)
+        assert isinstance(approvals.approve(changes=[Change(asked.id)], actor=CHECKER)[0], Done)
+        withdrawn = bridge.fresh(transfer)
+        assert (withdrawn.state, withdrawn.amount) == ("withdrawn", AMOUNT - 5)
+        assert balance(owner_id=transfer.source_account_id, kind=Kind.CASH, currency="USD") == 5 - AMOUNT
+        bridge.run()  # what the bank says of it in the end is the same
+        assert bridge.fresh(transfer).state == "completed"
+
     def test_what_the_bank_tells_meanwhile_voids_the_request(self, bridge: World) -> None:
         transfer = self._unknown(bridge)
         payload = {"outcome": "rejected", "why": "No trace", "evidence": "letter"}
         asked = approvals.propose(proposal=Proposal(OUTCOME, transfer.id, payload), actor=MAKER)
-        bridge.advance(days=2, minutes=1)
+        bridge.wait_out("finality")
         bridge.run(rounds=8)
         assert bridge.fresh(transfer).state == "completed"
         assert code(approvals.approve(changes=[Change(asked.id)], actor=CHECKER)[0]) == "approval_void"
@@ -338,6 +355,7 @@ class TestManualOutcomes:
             {"outcome": "rejected", "why": "w"},
             {"outcome": "settled", "settled_amount": AMOUNT + 1, "why": "w", "evidence": "e"},
             {"outcome": "settled", "settled_amount": True, "why": "w", "evidence": "e"},
+            {"outcome": "settled", "settled_amount": AMOUNT - 5, "fee": 6, "why": "w", "evidence": "e"},
         ],
     )
     def test_an_outcome_without_grounds_is_refused(self, bridge: World, payload: dict[str, Any]) -> None:

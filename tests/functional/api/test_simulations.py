@@ -90,3 +90,57 @@ def test_outside_a_sandbox_there_is_nothing_here(service: Any) -> None:
         for path in ("clock/advance", f"transfers/{factories.typeid('transfer')}/settle"):
             answer = service.post(f"{URL}/{path}", {"seconds": 5})
             assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_what_was_rejected_settles_after_all(withdrawing: Any, served: SandboxProcess, service: Any) -> None:
+    service.post(f"{URL}/transfers/{withdrawing.public_id}/reject", {"code": "R29"})
+    withdrawing.instructions.update(state="rejected")  # what the callback would tell Bridge
+
+    answer = service.post(f"{URL}/transfers/{withdrawing.public_id}/settle", {"again": True})
+
+    assert answer.status_code == 200, answer.content
+    (row,) = served.books()["instructions"]
+    assert (row["status"], row["settled_amount"]) == ("settled", 5_000)
+
+
+@pytest.mark.parametrize(
+    ("effect", "told", "known"),
+    [("none", "unknown", []), ("done", "unknown", ["acknowledged"]), ("late", "unknown", [])],
+)
+def test_the_answer_to_one_transfers_order_is_lost(
+    served: SandboxProcess, service: Any, effect: str, told: str, known: list[str]
+) -> None:
+    account = factories.make_account(factories.make_investor())
+    row = {"institution": "meridian", "number": account.reveal_number(), "owner": "investor", "balance": 1_000_000}
+    served.control("POST", "/control/accounts", {"accounts": [row | {"routing": factories.ROUTING, "currency": "USD"}]})
+    with registry.use_gateways({"meridian": served.investor_bank()}):
+        fund = factories.make_fund()
+        other = factories.make_transfer(account, fund, amount=4_000)
+        transfer = factories.make_transfer(account, fund, amount=5_000)
+        answer = service.post(f"{URL}/transfers/{transfer.public_id}/time-out", {"effect": effect, "seconds": 3600})
+        assert answer.status_code == 201, answer.content
+        engine.drain()
+
+    assert other.instructions.get().state == "acknowledged"
+    assert transfer.instructions.get().state == told
+    keys = {transfer.instructions.get().key}
+    assert [i["status"] for i in served.books()["instructions"] if i["key"] in keys] == known
+
+
+def test_any_fault_can_be_asked_for_and_nonsense_is_refused_in_words(served: SandboxProcess, service: Any) -> None:
+    answer = service.post(f"{URL}/faults", {"fault": "wrong_amount", "institution": "meridian", "delta": -20})
+    assert (answer.status_code, answer.json()["fault"], answer.json()["count"]) == (201, "wrong_amount", 1)
+    (rule,) = served.control("GET", "/control/faults")["results"]
+    assert (rule["delta"], rule["institution"]) == (-20, "meridian")
+
+    answer = service.post(f"{URL}/faults", {"fault": "wrong_amount", "call": "balance"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "sandbox_refused")
+    assert service.post(f"{URL}/faults", {"fault": "nonsense"}).status_code == 400
+
+
+def test_money_under_no_key(served: SandboxProcess, service: Any) -> None:
+    answer = service.post(f"{URL}/movements", {"amount": -2_500, "currency": "USD", "kind": "fee"})
+
+    assert answer.status_code == 201, answer.content
+    assert answer.json()["direction"] == "debit"
+    assert served.settlement().balance("USD").current == -2_500

@@ -118,13 +118,13 @@ class TestStatements:
         item = Break.objects.get()
         assert (item.kind, item.institution, item.ours, item.theirs) == ("balance", "settlement", 0, 250)
 
-    def test_money_under_no_key_is_one_break_and_explains_the_balance(self, bench: Bench) -> None:
+    def test_money_that_left_under_no_key_is_one_break_and_explains_the_balance(self, bench: Bench) -> None:
         bench.moved()
         with bench.house.lock:
             settling.book_outside(
                 bench.bank.books,
                 currency="USD",
-                amount=333,
+                amount=-333,
                 kind="other",
                 reference="?",
                 institution="",
@@ -133,7 +133,7 @@ class TestStatements:
         import_statement(name="d.csv", content=as_csv(issued(bench)).encode(), actor=ACTOR)
         reconcile(date=bench.day, actor=ACTOR)
         item = Break.objects.get()
-        assert (item.kind, item.institution, item.theirs) == ("missing_here", "settlement", 333)
+        assert (item.kind, item.institution, item.theirs) == ("missing_here", "settlement", -333)
 
     def test_the_same_file_twice_is_refused(self, bench: Bench, tmp_path: Path) -> None:
         bench.moved()

@@ -117,21 +117,31 @@ class TestWhatTheBankTellsDifferently:
         assert (item.kind, item.ours, item.theirs) == ("amount", 1_000_000, 1_000_005)
         bench.check()
 
-    def test_the_same_payment_twice(self, bench: Bench) -> None:
+    def test_the_same_payment_twice_is_asked_about_and_posted(self, bench: Bench) -> None:
         (transfer,) = bench.moved()
         row = bench.at_bank(bench.leg(transfer, "withdrawal"))
         settling.settle(bench.bank.books, row, credited=1_000_000, fee=0, at=bench.bank_time() - timedelta(hours=2))
-        item = self.found(bench)
-        assert (item.kind, item.ours, item.theirs) == ("duplicate", 1_000_000, 2_000_000)
+        assert run(bench).new_breaks == 0
+        (child,) = transfer.splits.all()
+        assert (child.amount, child.state, child.next_step) == (1_000_000, "withdrawn", "refund")
+        bench.check()
 
-    def test_settled_there_while_rejected_here(self, bench: Bench) -> None:
+    def test_settled_there_while_rejected_here_is_asked_about_and_posted(self, bench: Bench) -> None:
         bench.fault(Fault.REJECT, kind="withdrawal")
         (transfer,) = bench.moved()
         row = bench.at_bank(bench.leg(transfer, "withdrawal"))
         settling.settle(bench.bank.books, row, credited=1_000_000, fee=0, at=bench.bank_time() - timedelta(hours=2))
+        assert run(bench).new_breaks == 0
+        assert bench.fresh(transfer).state == "withdrawn"
+        bench.check()
+
+    def test_the_same_payment_twice_at_a_bank_that_does_not_answer(self, bench: Bench) -> None:
+        (transfer,) = bench.moved()
+        row = bench.at_bank(bench.leg(transfer, "withdrawal"))
+        settling.settle(bench.bank.books, row, credited=1_000_000, fee=0, at=bench.bank_time() - timedelta(hours=2))
+        bench.fault(Fault.TIMEOUT_BEFORE, call="query", count=None)
         item = self.found(bench)
-        assert (item.kind, item.ours, item.theirs) == ("state", 0, 1_000_000)
-        assert bench.fresh(transfer).state == "failed"
+        assert (item.kind, item.ours, item.theirs) == ("duplicate", 1_000_000, 2_000_000)
 
     def test_sent_long_ago_and_booked_nowhere(self, bench: Bench) -> None:
         bench.deliver_callbacks = False

@@ -54,7 +54,8 @@ def open_books() -> Books:
 
 def post(*drafts: Draft) -> list[Posting]:
     with transaction.atomic():
-        return services.post(drafts=drafts, at=AT)
+        written = Posting.objects.in_bulk(services.post(drafts=drafts, at=AT))
+    return list(written.values())
 
 
 def raw_posting() -> Posting:

@@ -209,7 +209,7 @@ class TestStatements:
             ("fee", "debit", 25),
         ]
         rows = bank.settlement().statement("USD", day, "csv").decode().splitlines()
-        assert len(rows) == 5
+        assert len(rows) == 6
 
     def test_camt053_adds_up_and_carries_keys_and_return_codes(self, bank, day):
         text = bank.settlement().statement("USD", day, "camt053")

@@ -133,6 +133,10 @@ class TestTransfers:
     def test_next_step_none_with_a_blocker(self, transfer: Transfer) -> None:
         Transfer.objects.filter(pk=transfer.pk).update(next_step=NextStep.NONE, blocker_code="no_place")
 
+    def test_a_blocker_that_is_not_in_the_registry(self, transfer: Transfer) -> None:
+        with refused("transfer_known_blocker"):
+            Transfer.objects.filter(pk=transfer.pk).update(blocker_code="mystery")
+
     def test_nobody_approves_what_he_asked_for(self, transfer: Transfer) -> None:
         with refused("transfer_checker_is_not_maker"):
             Transfer.objects.filter(pk=transfer.pk).update(approved_by=F("requested_by"))

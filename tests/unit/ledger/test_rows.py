@@ -157,6 +157,100 @@ class TestCharge:
         assert {line.transfer_id for line in draft.lines} == {None}
 
 
+class TestLateAndTwice:
+    def test_what_the_bank_kept_on_the_way_left_the_payer_too(self) -> None:
+        taken = (WHO.investor(Kind.CLEARING, -100),)
+        assert t_accounts(rows.withdrawal_settled_again(WHO, credited=97, fee=3))["investor cash"] == -100
+        assert t_accounts(rows.deposit_settled_again(WHO, credited=97, fee=3, taken=taken))["USD fees"] == 3
+        assert t_accounts(rows.refund_settled_again(WHO, credited=97, fee=3, taken=taken))["investor cash"] == 97
+
+    TAKEN = (WHO.investor(Kind.CLEARING, -60), WHO.shared(Kind.FIRM_ADVANCE, -40))
+
+    def test_w5_comes_from_the_investor_into_clearing(self) -> None:
+        draft = rows.withdrawal_settled_again(WHO, credited=100)
+        assert draft.row == "W5"
+        assert t_accounts(draft) == {"investor clearing": 100, "investor cash": -100}
+
+    def test_d5_reaches_the_fund_out_of_clearing_then_of_the_firms_own(self) -> None:
+        draft = rows.deposit_settled_again(WHO, credited=100, taken=self.TAKEN)
+        assert draft.row == "D5"
+        assert t_accounts(draft) == {"fund cash": 100, "investor clearing": -60, "USD firm_advance": -40}
+
+    def test_r5_reaches_the_account_that_was_paid(self) -> None:
+        draft = rows.refund_settled_again(WHO, credited=100, taken=self.TAKEN, paid_to=OTHER)
+        assert draft.row == "R5"
+        assert t_accounts(draft) == {"other account cash": 100, "investor clearing": -60, "USD firm_advance": -40}
+
+
+def tagged(draft: Draft) -> list[tuple[Kind, int, uuid.UUID | None]]:
+    """The lines with the transfer that each is about; they sum to zero."""
+    assert sum(line.amount for line in draft.lines) == 0
+    return [(line.place.kind, line.amount, line.transfer_id) for line in draft.lines]
+
+
+class TestTheFirmsOwnMoney:
+    def test_a1_an_advance_is_repaid_by_money_of_the_family(self) -> None:
+        sibling = uuid.UUID(int=6)
+        draft = rows.advance_repaid(WHO, amount=100, from_id=sibling)
+        assert draft.row == "A1"
+        assert tagged(draft) == [(Kind.FIRM_ADVANCE, 100, TRANSFER), (Kind.CLEARING, -100, sibling)]
+
+    def test_a2_a_claim_written_off_is_borne_by_the_funding(self) -> None:
+        draft = rows.advance_written_off(WHO, amount=100)
+        assert draft.row == "A2"
+        assert tagged(draft) == [(Kind.FIRM_ADVANCE, 100, TRANSFER), (Kind.FIRM_ADVANCE, -100, None)]
+
+    def test_a3_funding_comes_from_outside(self) -> None:
+        draft = rows.firm_funded(currency="USD", amount=100, effective_at=BANK_DATE)
+        assert (draft.row, draft.transfer_id) == ("A3", None)
+        assert t_accounts(draft) == {"USD firm_advance": 100, "USD outside": -100}
+
+    def test_a4_a_short_pay_is_topped_up_out_of_the_funding(self) -> None:
+        draft = rows.short_pay_topped_up(WHO, amount=20)
+        assert draft.row == "A4"
+        assert tagged(draft) == [(Kind.CLEARING, 20, TRANSFER), (Kind.FIRM_ADVANCE, -20, None)]
+
+
+class TestReceipts:
+    def test_s1_waits_in_suspense(self) -> None:
+        draft = rows.receipt_unidentified(currency="USD", amount=100, effective_at=BANK_DATE)
+        assert draft.row == "S1"
+        assert t_accounts(draft) == {"USD suspense": 100, "USD outside": -100}
+
+    def test_s2_belongs_to_a_transfer(self) -> None:
+        draft = rows.receipt_identified(WHO, amount=100)
+        assert draft.row == "S2"
+        assert tagged(draft) == [(Kind.CLEARING, 100, TRANSFER), (Kind.SUSPENSE, -100, None)]
+
+    def test_s2_repays_an_advance_first(self) -> None:
+        whole, part = (WHO.shared(Kind.FIRM_ADVANCE, amount) for amount in (100, 30))
+        draft = rows.receipt_identified(WHO, amount=100, repaid=[whole])
+        assert tagged(draft) == [(Kind.FIRM_ADVANCE, 100, TRANSFER), (Kind.SUSPENSE, -100, None)]
+        assert t_accounts(rows.receipt_identified(WHO, amount=100, repaid=[part])) == {
+            "USD firm_advance": 30,
+            "investor clearing": 70,
+            "USD suspense": -100,
+        }
+
+    def test_s2_may_be_the_firms_own(self) -> None:
+        draft = rows.receipt_of_the_firm(currency="USD", amount=100, effective_at=BANK_DATE)
+        assert draft.row == "S2"
+        assert tagged(draft) == [(Kind.FIRM_ADVANCE, 100, None), (Kind.SUSPENSE, -100, None)]
+
+    def test_s3_goes_back_outside(self) -> None:
+        draft = rows.receipt_sent_back(currency="USD", amount=100, effective_at=BANK_DATE)
+        assert draft.row == "S3"
+        assert t_accounts(draft) == {"USD outside": 100, "USD suspense": -100}
+
+
+class TestCorrection:
+    def test_x2_negates_every_line_and_names_what_it_reverses(self) -> None:
+        mistake, number = rows.receipt_identified(WHO, amount=100), uuid.UUID(int=7)
+        draft = rows.reversal(mistake, reverses_id=number, effective_at=BANK_DATE)
+        assert (draft.row, draft.reverses_id, draft.transfer_id) == ("X2", number, TRANSFER)
+        assert tagged(draft) == [(Kind.CLEARING, -100, TRANSFER), (Kind.SUSPENSE, 100, None)]
+
+
 class TestEveryRow:
     @pytest.mark.parametrize(
         "draft",

@@ -141,7 +141,7 @@ class TestBeforeTheMoneyMoves:
         bridge.run(rounds=6)
         waiting = bridge.fresh(small)
         assert (waiting.state, waiting.blocker_code) == ("withdrawn", "waiting_for_minimum")
-        bridge.advance(days=2, minutes=1)
+        bridge.wait_out("finality")
         bridge.run(seconds=700, rounds=8)
         assert {bridge.fresh(large).state, bridge.fresh(small).state} == {"completed"}
 
@@ -235,7 +235,7 @@ class TestOutcomeUnknown:
         waiting = bridge.fresh(transfer)
         assert waiting.blocker_code == "outcome_unknown"
         assert waiting.state in ("withdrawing", "depositing")
-        bridge.advance(days=2, minutes=1)
+        bridge.wait_out("finality")
         bridge.run(rounds=10)
         assert bridge.fresh(transfer).state == "completed"
         order = BankInstruction.objects.get(transfer=transfer, kind=kind)
@@ -260,7 +260,7 @@ class TestOutcomeUnknown:
         assert bridge.fresh(first).state == "withdrawing"
         assert bridge.fresh(follower).state == "approved"
         assert bridge.fresh(elsewhere).state == "completed"
-        bridge.advance(days=2, minutes=1)
+        bridge.wait_out("finality")
         bridge.run(rounds=12)
         assert bridge.fresh(first).state == "completed"
         assert bridge.fresh(follower).state == "completed"
@@ -321,6 +321,18 @@ class TestReturns:
         assert bridge.fresh(transfer).state == "refunded"
         assert (cash(account), cash(fund)) == (0, 0)
         assert FundCapacity.objects.get(fund=fund).seats_taken == 0
+
+    def test_more_than_asked_for_and_all_of_it_returned_in_one_breath(self, bridge: World) -> None:
+        """The surplus is born as a child and gone again within one unit of work."""
+        account, fund = bridge.account(), bridge.fund()
+        bridge.fault(Fault.WRONG_AMOUNT, kind="withdrawal", delta=500)
+        bridge.fault(Fault.RETURN_LATER, institution=MERIDIAN, seconds=1, code="R10")
+        bridge.deliver_callbacks = False
+        transfer = bridge.request(account, fund, AMOUNT)
+        bridge.run(seconds=400, rounds=8)
+        child = transfer.splits.get()
+        assert (bridge.fresh(transfer).state, child.state) == ("returned", "returned")
+        assert cash(account) == 0
 
 
 class TestCallbacks:

@@ -1,0 +1,109 @@
+"""The pages of what is open: the list, the case, the clock; and that they offer what the registry allows."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from bridge.kernel.results import Role
+from bridge.sandbox.model import Fault
+from tests.functional.admin.conftest import SignIn
+from tests.world import HARBOR, MERIDIAN, World
+from transfers.models import Transfer
+
+AMOUNT = 1_000_000
+OPEN = "/admin/transfers/work/open/"
+
+
+def case_url(transfer: Transfer) -> str:
+    return reverse("admin:transfers_transfer_case", args=[transfer.pk])
+
+
+@pytest.fixture
+def waiting(bridge: World) -> Transfer:
+    """Its deposit was rejected, and the fund wants people to decide."""
+    bridge.fault(Fault.REJECT, institution=HARBOR, code="R02", reason="Account closed")
+    transfer = bridge.request(bridge.account(), bridge.fund(on_deposit_failure="hold"), AMOUNT)
+    bridge.run(rounds=8)
+    return bridge.fresh(transfer)
+
+
+class TestOpen:
+    def test_each_thing_says_why_and_offers_what_is_safe(
+        self, bridge: World, waiting: Transfer, sign_in: SignIn
+    ) -> None:
+        bridge.fault(Fault.TIMEOUT_BEFORE, institution=MERIDIAN)
+        unknown = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        bridge.run(rounds=2)
+        page = sign_in(Role.MAKER).get(OPEN)
+        assert "Account closed" in page
+        deeds = re.findall(r"/act/(\w+)/\?item=([0-9a-f-]+):", page)
+        assert {deed for deed, pk in deeds if pk == str(waiting.pk)} == {"retry", "refund"}
+        assert {deed for deed, pk in deeds if pk == str(unknown.pk)} == {"outcome"}
+
+    def test_a_queue_alone_and_what_asks_my_roles(self, bridge: World, waiting: Transfer, sign_in: SignIn) -> None:
+        checker = sign_in(Role.CHECKER)
+        assert "Account closed" in checker.get(OPEN, queue="compensate")
+        assert "Account closed" in checker.get(OPEN, queue="me")
+        assert "Nothing is open here." in checker.get(OPEN, queue="compliance")
+        assert "Account closed" in checker.get(OPEN, page="99999999999999")
+
+    def test_an_auditor_reads_and_is_offered_nothing(self, bridge: World, waiting: Transfer, sign_in: SignIn) -> None:
+        page = sign_in(Role.AUDITOR).get(OPEN)
+        assert "Account closed" in page
+        assert "/act/" not in page
+
+    def test_whoever_has_no_role_sees_nothing(self, bridge: World, sign_in: SignIn) -> None:
+        nobody = sign_in(is_staff=True)
+        assert nobody.status(OPEN) == 403
+
+
+class TestCase:
+    def test_an_open_case_shows_place_age_decisions_and_what_is_safe(
+        self, bridge: World, waiting: Transfer, sign_in: SignIn
+    ) -> None:
+        bridge.advance(days=2)
+        page = sign_in(Role.MAKER).get(case_url(waiting))
+        assert "2 days on the bridge" in page
+        assert "hold the money until people decide" in page
+        assert "Account closed" in page
+        assert "the case is still open" in page
+        assert "act/refund/" in page
+        assert "USD 10,000.00" in page
+
+    def test_a_refunded_case_has_netted_to_zero(self, bridge: World, sign_in: SignIn) -> None:
+        bridge.fault(Fault.REJECT, institution=HARBOR, code="R02")
+        transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        bridge.run(rounds=10)
+        page = sign_in(Role.AUDITOR).get(case_url(transfer))
+        assert "Netted to zero" in page
+        assert "bridge-badge--green" in page
+        assert "act/" not in page
+
+    def test_it_is_reached_from_the_transfer_once_money_moves(
+        self, bridge: World, waiting: Transfer, sign_in: SignIn
+    ) -> None:
+        maker = sign_in(Role.MAKER)
+        assert case_url(waiting) in maker.get(f"/admin/transfers/transfer/{waiting.pk}/change/")
+        fresh = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        assert case_url(fresh) not in maker.get(f"/admin/transfers/transfer/{fresh.pk}/change/")
+
+    def test_it_is_not_there_for_others(self, bridge: World, waiting: Transfer, sign_in: SignIn) -> None:
+        assert sign_in(is_staff=True).status(case_url(waiting)) == 403
+        missing = case_url(waiting).replace(str(waiting.pk), str(waiting.fund_id))
+        assert sign_in(Role.MAKER).status(missing) == 404
+
+
+class TestFirstPage:
+    def test_the_clock_shows_who_has_how_much_of_what_age(
+        self, bridge: World, waiting: Transfer, sign_in: SignIn
+    ) -> None:
+        bridge.advance(days=9)
+        page = sign_in(Role.MAKER).get("/admin/")
+        assert "How long money has been with us" in page
+        assert "settlement account" in page
+        assert "9 days" in page
+        assert case_url(waiting) in page
+        assert OPEN in page

@@ -1,0 +1,94 @@
+"""Deadlines of banks: told to operations once, gone by themselves, and never in the engine's way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bridge.events.queries import timeline
+from bridge.kernel import clock, waits
+from bridge.sandbox.model import Fault
+from tests.world import HARBOR, MERIDIAN, World
+from transfers.models import BankInstruction, Transfer, Work
+from transfers.policy import policy
+from transfers.services import deadlines
+
+AMOUNT = 1_000_000
+
+
+def blocked_as(transfer: Transfer) -> list[str]:
+    """The codes that operations were told of, in order."""
+    events = timeline(subject_type="transfer", subject_id=transfer.id)
+    return [event.data["code"] for event in events if event.type == "transfer.blocked"]
+
+
+def leg(transfer: Transfer, kind: str) -> BankInstruction:
+    return BankInstruction.objects.get(transfer=transfer, kind=kind)
+
+
+class TestAnswer:
+    def test_a_bank_that_does_not_answer_in_time_is_shown_once_and_asked_on(self, bridge: World) -> None:
+        bridge.fault(Fault.TIMEOUT_BEFORE, institution=MERIDIAN)
+        transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        bridge.run(rounds=2)
+        assert bridge.fresh(transfer).blocker_code == "outcome_unknown"
+
+        for _ in range(4):
+            bridge.run(rounds=1, seconds=6 * 60)
+
+        late = bridge.fresh(transfer)
+        assert (late.state, late.blocker_code) == ("withdrawing", "acknowledgement_overdue")
+        assert leg(transfer, "withdrawal").reference in late.blocker_message
+        assert blocked_as(transfer) == ["outcome_unknown", "acknowledgement_overdue"]
+        due = Work.objects.get(pk=transfer.pk).due_at
+        assert due is not None
+        assert due <= clock.now() + timedelta(seconds=policy().ask_last)
+
+    def test_the_answer_takes_it_away(self, bridge: World) -> None:
+        bridge.fault(Fault.TIMEOUT_LATE, institution=MERIDIAN, seconds=25 * 60)
+        transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        for _ in range(4):
+            bridge.run(rounds=1, seconds=6 * 60)
+        assert bridge.fresh(transfer).blocker_code == "acknowledgement_overdue"
+        for _ in range(4):
+            bridge.run(rounds=2, seconds=3 * 60)
+        done = bridge.fresh(transfer)
+        assert (done.state, done.blocker_code) == ("completed", "")
+
+
+class TestSettlement:
+    def overdue(self, bridge: World) -> Transfer:
+        """Accepted by the fund's bank, and not settled days later."""
+        bridge.fault(Fault.REJECT, institution=HARBOR, at_settlement=True, code="R29")
+        harbor = bridge.bank.books.settings.institutions[HARBOR]
+        harbor.rails = {name: replace(rail, delay_seconds=6 * 24 * 3600) for name, rail in harbor.rails.items()}
+        transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        bridge.run(rounds=3)
+        accepted = bridge.fresh(transfer)
+        assert (accepted.state, accepted.blocker_code) == ("depositing", "")
+        return transfer
+
+    def test_what_is_accepted_and_not_settled_by_the_close_of_business_is_traced(self, bridge: World) -> None:
+        transfer = self.overdue(bridge)
+        order = leg(transfer, "deposit")
+        by = deadlines.settle_by(bridge.fresh(transfer), order)
+        assert by == waits.after(order.acknowledged_at or clock.now(), policy().settle_within)
+
+        bridge.advance(seconds=(by - clock.now()).total_seconds() + 60)
+        bridge.run(rounds=2, seconds=6 * 60)
+        bridge.run(rounds=2, seconds=6 * 60)
+
+        late = bridge.fresh(transfer)
+        assert (late.state, late.blocker_code) == ("depositing", "settlement_overdue")
+        assert blocked_as(transfer) == ["settlement_overdue"]
+        assert Work.objects.get(pk=transfer.pk).due_at is not None
+
+    def test_the_rejection_that_comes_late_is_taken_as_any_other(self, bridge: World) -> None:
+        transfer = self.overdue(bridge)
+        bridge.advance(days=4)
+        bridge.run(rounds=2, seconds=6 * 60)
+        assert bridge.fresh(transfer).blocker_code == "settlement_overdue"
+        bridge.advance(days=3)
+        bridge.run(rounds=8, seconds=6 * 60)
+        done = bridge.fresh(transfer)
+        assert (done.state, done.blocker_code) == ("refunded", "")

@@ -1,0 +1,91 @@
+"""Mistakes in what clients and people are told, and in who may decide."""
+
+from __future__ import annotations
+
+from tests.simulation.bugs import Bug, Edit
+
+PEOPLE = (
+    Bug(
+        "no_deduplication",
+        "The idempotency key is not looked up: a client that asks again gets a second transfer.",
+        (
+            Edit(
+                "bridge/kernel/idempotency.py",
+                "        stored = {n - 1: row for n, *row in cursor.fetchall()}\n",
+                "        stored = {n - 1: row for n, *row in cursor.fetchall() if n > len(keys)}\n",
+            ),
+            Edit(
+                "bridge/kernel/idempotency.py",
+                "    bulk.insert(IdempotencyKey, rows)\n",
+                '    bulk.insert(IdempotencyKey, rows, suffix="ON CONFLICT DO NOTHING")\n',
+            ),
+        ),
+    ),
+    Bug(
+        "key_kept_outside_the_transaction",
+        "The answer is kept under its key after the commit: a crash between makes the next try a new request.",
+        (
+            Edit(
+                "transfers/services/requesting.py",
+                "        idempotency.keep_each([(keys[number], answer) for number, answer in answers.items()], at=moment)\n",
+                "        from django.db import transaction\n\n"
+                "        pairs = [(keys[number], answer) for number, answer in answers.items()]\n\n"
+                "        def keep() -> None:\n"
+                "            with unit_of_work() as later:\n"
+                "                idempotency.keep_each(pairs, at=later)\n\n"
+                "        transaction.on_commit(keep)\n",
+            ),
+        ),
+    ),
+    Bug(
+        "notified_outside_the_transaction",
+        "People are told after the commit: a crash between, and nobody ever hears of it.",
+        (
+            Edit(
+                "transfers/services/batch.py",
+                "        self._announce(written)\n",
+                "        def tell() -> None:\n"
+                "            with transaction.atomic():\n"
+                "                self._announce(written)\n\n"
+                "        transaction.on_commit(tell)\n",
+            ),
+        ),
+    ),
+    Bug(
+        "locks_in_another_order",
+        "Places are locked before the accounts: sooner or later two transactions wait for each other.",
+        (
+            Edit(
+                "transfers/services/withdrawing.py",
+                "        batch.lock_accounts({row.source_account_id for row in ready})\n"
+                "        batch.lock_places_of(ready)\n",
+                "        batch.lock_places_of(ready)\n"
+                "        batch.lock_accounts({row.source_account_id for row in ready})\n",
+            ),
+        ),
+    ),
+    Bug(
+        "approval_not_bound",
+        "What was approved is not compared with what is there now: the second person agrees to something else.",
+        (
+            Edit(
+                "bridge/approvals/services.py",
+                "        if bound_hash(row.kind, row.subject_id, row.payload, now_seen) != row.bound_hash:\n",
+                "        if not now_seen and not row.bound_hash:\n",
+            ),
+        ),
+    ),
+    Bug(
+        "ended_without_its_work",
+        "A transfer that waits for people loses its place in the queues: nobody will ever look at it again.",
+        (
+            Edit(
+                "transfers/services/unwinding.py",
+                '    batch.note(transfer, "transfer.blocked", code=code, message=message)\n'
+                "    batch.schedule(transfer, Step.BLOCKED, None)\n",
+                '    batch.note(transfer, "transfer.blocked", code=code, message=message)\n'
+                "    batch.finish(transfer)\n",
+            ),
+        ),
+    ),
+)
