@@ -14,7 +14,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 TESTING := DJANGO_SETTINGS_MODULE=bridge.settings.test
 
-.PHONY: help run test test-full lint types fmt check clean reset shell psql requirements migrations docs install install-dev
+.PHONY: help run test test-full lint types fmt check clean reset simulate shell psql requirements migrations docs bench install install-dev
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ fmt: install-dev ## Format the code and mend what can be mended
 
 check: lint types test ## lint, types, test
 
+bench: install ## Measure Bridge beside pgbench (JSON=1 prints figures only, ARGS=--quick is short)
+	@$(PY) manage.py bench $(if $(filter-out 0,$(JSON)),--json) $(ARGS)
+
+simulate: install ## Play seeded runs with faults and crashes (SEEDS=1-100, JSON=1, ARGS='--trace 7')
+	@$(PY) manage.py simulate --seeds $(or $(SEEDS),1-100) $(if $(filter-out 0,$(JSON)),--json) $(ARGS)
+
 shell: install ## A Python shell with the models, on the running services
 	@$(PY) manage.py shell
 
@@ -54,6 +60,7 @@ migrations: install-dev ## Make the migrations that the models lack
 docs: install-dev ## Generate what the documents take from the code
 	@$(TESTING) $(PY) manage.py spectacular --file docs/openapi.yaml --validate --fail-on-warn
 	@$(TESTING) $(PY) manage.py lifecycle
+	@$(PY) -m tests.functional.stories.book
 
 requirements: install-dev ## Compile requirements*.txt from pyproject.toml, with hashes and without addresses
 	@$(PIP) install uv
