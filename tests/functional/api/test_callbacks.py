@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import string
+from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -104,6 +106,19 @@ class TestACallback:
     def test_for_an_unknown_institution_is_a_404(self) -> None:
         assert send(url="/api/v1/callbacks/nobody").status_code == 404
         assert send(url="/api/v1/callbacks/meri%00dian").status_code == 404
+
+    def test_whose_signature_is_spelt_another_way_is_refused(self) -> None:
+        """The last letter of 32 bytes in base64 has two spare bits: four spellings decode to the same bytes."""
+        headers = signed()
+        letters = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+        right = headers["webhook-signature"]
+        nearest = letters[letters.index(right[-2]) ^ 1]
+        respelt = right[:-2] + nearest + right[-1]
+        assert b64decode(respelt.partition(",")[2]) == b64decode(right.partition(",")[2])
+
+        assert send(headers={**headers, "webhook-signature": respelt}).status_code == 401
+        assert not InboundCallback.objects.exists()
+        assert send(headers=headers).status_code == 202
 
     def test_that_was_changed_anywhere_is_never_a_server_error_and_never_stored(self) -> None:
         chance = random.Random(7)
