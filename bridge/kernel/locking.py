@@ -15,7 +15,7 @@ from typing import TypeVar
 from django.db import connection
 from django.db.models import Model, QuerySet
 
-from bridge.kernel import bulk, rows
+from bridge.kernel import bulk, compiled, rows
 
 ORDER = (
     "transfers.receipt",
@@ -54,7 +54,15 @@ def lock(queryset: QuerySet[M], ids: Iterable[uuid.UUID | int]) -> list[M]:
     claim_rank(queryset.model)
     if not wanted:
         return []
+    if _is_whole(queryset):
+        return compiled.locked(queryset.model, wanted)
     return rows.read(queryset.filter(bulk.Among("pk", wanted)).select_for_update(no_key=True).order_by("pk"))
+
+
+def _is_whole(queryset: QuerySet[M]) -> bool:
+    """`Model.objects.all()`, whose statement is always the same."""
+    query = queryset.query
+    return not (query.where or query.annotations or query.select_related or query.is_sliced or query.distinct)
 
 
 def alone(name: str, *, shared: bool = False) -> None:

@@ -7,7 +7,7 @@ the row is 8. Here the values go straight into the instance. What was not given 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -20,9 +20,13 @@ M = TypeVar("M", bound=Model)
 
 def read(queryset: QuerySet[M]) -> list[M]:
     """The rows of a queryset without joins, as instances that came from the database."""
-    model = queryset.model
-    names = _names(model)
-    return [_made(model, dict(zip(names, row, strict=True)), stored=True) for row in queryset.values_list(*names)]
+    return found(queryset.model, queryset.values_list(*names(queryset.model)))
+
+
+def found(model: type[M], tuples: Iterable[Sequence[Any]]) -> list[M]:
+    """Instances that came from the database; each tuple has the columns of `names`."""
+    columns = names(model)
+    return [_made(model, dict(zip(columns, row, strict=True)), stored=True) for row in tuples]
 
 
 def new(model: type[M], values: Mapping[str, Any]) -> M:
@@ -54,7 +58,8 @@ def _made(model: type[M], values: dict[str, Any], *, stored: bool) -> M:
 
 
 @cache
-def _names(model: type[Model]) -> tuple[str, ...]:
+def names(model: type[Model]) -> tuple[str, ...]:
+    """The attributes of all columns, in the order of the model."""
     return tuple(field.attname for field in model._meta.concrete_fields)
 
 

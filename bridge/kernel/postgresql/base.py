@@ -24,6 +24,7 @@ class PreparedCursor(psycopg.Cursor[Any]):
         return super().execute(query, params, prepare=prepare, binary=binary)
 
 
+PREPARED_MAX = 400  # per connection; the driver's 100 are fewer than our texts, and what falls out is parsed again
 _TIME = types["timestamptz"].oid
 
 
@@ -33,6 +34,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
+        connection.prepared_max = PREPARED_MAX
         if self.timezone == UTC:
             reader = psycopg.adapters.get_loader(_TIME, Format.TEXT)
             assert reader is not None

@@ -1,0 +1,106 @@
+"""A compiled queryset gives what the queryset gives, at every call, whatever is filled in."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import DateTimeField, F
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Investor
+from bridge.kernel import columns, compiled, ids, locking
+from bridge.kernel.compiled import AnyOf, ByKeys, Given
+from bridge.kernel.models import IdempotencyKey
+from bridge.kernel.transactions import unit_of_work
+
+AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def investor(number: int) -> Investor:
+    return Investor.objects.create(
+        id=ids.new_id(), kind="natural_person", legal_name=f"Investor {number}", created_at=AT
+    )
+
+
+def keep(key: str, answer: Any, at: datetime = AT) -> IdempotencyKey:
+    return IdempotencyKey.objects.create(
+        principal="p",
+        method="POST",
+        route="/",
+        key=key,
+        body_hash=b"\x00\xff",
+        status=201,
+        answer=answer,
+        created_at=at,
+    )
+
+
+class TestReading:
+    def test_rows_are_those_of_the_orm_at_every_call(self) -> None:
+        mine = [investor(number) for number in range(3)]
+        for wanted in (mine, mine[:1], []):
+            found = compiled.by_key(Investor, [row.pk for row in wanted])
+            assert {row.pk: vars(row) | {"_state": None} for row in found} == {
+                row.pk: vars(Investor.objects.get(pk=row.pk)) | {"_state": None} for row in wanted
+            }
+
+    def test_converted_columns_are_converted(self) -> None:
+        """JSON comes from the driver as text."""
+        row = keep("one", {"deep": [1, None, "ü"]})
+        (found,) = compiled.by_key(IdempotencyKey, [row.pk])
+        assert found.answer == {"deep": [1, None, "ü"]}
+        assert bytes(found.body_hash) == b"\x00\xff"
+
+    def test_a_given_value_is_filled_in_anew(self) -> None:
+        keep("early", {}, datetime(2026, 1, 1, tzinfo=UTC))
+        keep("late", {}, datetime(2026, 2, 1, tzinfo=UTC))
+        since = compiled.Tuples(
+            lambda: (
+                IdempotencyKey.objects.filter(created_at__gte=Given("since", "timestamptz", DateTimeField()))
+                .order_by("key")
+                .values_list("key", flat=True)
+            )
+        )
+        assert since(since=datetime(2026, 1, 15, tzinfo=UTC)) == [("late",)]
+        assert since(since=datetime(2025, 1, 15, tzinfo=UTC)) == [("early",), ("late",)]
+
+    def test_a_value_that_nobody_gave_is_an_error(self) -> None:
+        with pytest.raises(KeyError, match="keys"):
+            compiled.Rows(Investor, lambda: Investor.objects.filter(AnyOf("pk", "uuid", "keys")))()
+
+
+class TestLocking:
+    def test_whole_tables_are_locked_by_a_prepared_statement_that_locks(self) -> None:
+        mine = sorted(investor(number).pk for number in range(3))
+        with unit_of_work(), CaptureQueriesContext(connection) as seen:
+            found = compiled.locked(Investor, reversed(mine))
+        assert [row.pk for row in found] == mine
+        assert "FOR NO KEY UPDATE" in seen.captured_queries[0]["sql"]
+
+    def test_a_narrowed_queryset_stays_narrowed(self) -> None:
+        from accounts.models import InvestorAccount
+
+        with unit_of_work():
+            assert locking.lock(InvestorAccount.objects.filter(currency="EUR"), [uuid.uuid4()]) == []
+
+
+class TestUpdating:
+    def test_numbers_are_added_by_key(self) -> None:
+        first, second = keep("a", {}), keep("b", {})
+        add = compiled.Update(
+            lambda: (
+                IdempotencyKey.objects.filter(AnyOf("pk", "bigint", "keys")),
+                {"status": F("status") + ByKeys("id", "more")},
+            )
+        )
+        for _ in range(2):
+            assert add(keys=columns.any_of([first.pk, second.pk]), more=f'{{"{first.pk}": 5}}') == 2
+        first.refresh_from_db()
+        second.refresh_from_db()
+        assert (first.status, second.status) == (211, 201)
