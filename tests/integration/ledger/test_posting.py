@@ -109,7 +109,7 @@ class TestBatches:
         with CaptureQueriesContext(connection) as queries:
             services.post(drafts=drafts, at=AT)
         kinds = [query["sql"].lstrip().split()[0] for query in queries.captured_queries]
-        assert kinds == ["SELECT", "SELECT", "INSERT", "INSERT", "UPDATE"]
+        assert kinds == ["SELECT", "SELECT", "COPY", "COPY", "UPDATE"]
 
     def test_one_update_moves_each_account_by_the_sum_of_its_lines(self, books: Books) -> None:
         drafts = [rows.withdrawal_submitted(books.new_transfer(), amount=n + 1) for n in range(100)]
