@@ -65,6 +65,13 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "bridge.kernel.api.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "bridge.kernel.api.middleware.LanesMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "bridge.kernel.api.middleware.MetricsMiddleware",
+]
+# Django's checks look for sessions, sign-in, messages, CSRF and frames in the list above; they are in the one below.
+SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410", "security.W002", "security.W003"]
+BRIDGE_PAGE_MIDDLEWARE = [  # around everything but /api/v1/, which has no session, cookie, message or template
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "bridge.settings.policy.AdminScriptPolicy",
@@ -76,8 +83,6 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "axes.middleware.AxesMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 TEMPLATES = [
