@@ -23,8 +23,10 @@ PATIENCE = 60.0
 def celery(*, processes: int = 2) -> Iterator[None]:
     """A Celery worker as the supervisor starts it."""
     from bridge.celery import app
+    from transfers import waking
 
     app.control.purge()  # wake-ups that nobody heard while other figures were taken
+    waking.woken()
     node = "bench@localhost"
     log = (CHECKOUT / ".local" / "bench" / "log" / "worker.log").open("ab")
     worker = subprocess.Popen(  # noqa: S603 our own command

@@ -8,19 +8,24 @@ from celery import shared_task
 @shared_task(name="transfers.tasks.drive", ignore_result=True)
 def drive() -> None:
     """Woken because something became due."""
-    from transfers.engine import drain  # noqa: PLC0415  Celery loads this module before the apps are ready
+    from transfers import waking  # noqa: PLC0415  Celery loads this module before the apps are ready
+    from transfers.engine import drain  # noqa: PLC0415
 
-    drain()
+    waking.woken()
+    with waking.itself():
+        drain()
 
 
 @shared_task(name="transfers.tasks.sweep", ignore_result=True)
 def sweep() -> None:
     """Woken by the clock."""
+    from transfers import waking  # noqa: PLC0415
     from transfers.controls import exposure  # noqa: PLC0415
     from transfers.engine import drain  # noqa: PLC0415
 
     exposure.watch()
-    drain()
+    with waking.itself():
+        drain()
 
 
 @shared_task(name="transfers.tasks.reconcile_yesterday", ignore_result=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -268,8 +269,8 @@ class Batch:
         moved = {movement.account_id for movement in self._movements}
         if moved:
             transaction.on_commit(lambda: cache.invalidate(moved))
-        if any(row.step in AWAKE for row in self._work.values()):
-            transaction.on_commit(waking.wake)
+        if due := sum(row.step in AWAKE for row in self._work.values()):
+            transaction.on_commit(partial(waking.wake, due=due))
 
     def _save_work(self) -> None:
         due = zip(*self._work.values(), strict=True)
