@@ -97,7 +97,8 @@ def _mark() -> bool:
 
 def _marks() -> Any:
     """The connection of the cache without its layers; an error is one."""
-    return caches["default"].client.get_client(write=True)
+    marks: Any = caches["default"]
+    return marks.client.get_client(write=True)
 
 
 @cache
