@@ -27,7 +27,9 @@ class Transfer(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     family_id = models.UUIDField(editable=False, help_text="The first transfer of a split family; its own id at first.")
-    source_account = models.ForeignKey(InvestorAccount, on_delete=models.PROTECT, related_name="transfers")
+    source_account = models.ForeignKey(
+        InvestorAccount, on_delete=models.PROTECT, related_name="transfers", db_index=False
+    )
     account_seq = models.PositiveBigIntegerField(editable=False)
     investor = models.ForeignKey(Investor, on_delete=models.PROTECT, related_name="transfers", db_index=False)
     refund_account = models.ForeignKey(
@@ -73,6 +75,7 @@ class Transfer(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
+            models.Index(fields=["source_account", "created_at"], name="transfer_of_account"),
             models.Index(fields=["investor", "id"], name="transfer_of_investor"),
             models.Index(fields=["fund", "id"], name="transfer_of_fund"),
             models.Index(fields=["external_id"], name="transfer_external", condition=~Q(external_id="")),

@@ -45,7 +45,8 @@ _VELOCITY = """
         count(*) FILTER (WHERE created_at > %(week)s), sum(amount) FILTER (WHERE created_at > %(week)s),
         count(*), sum(amount)
     FROM transfers_transfer
-    WHERE investor_id = ANY(%(investors)s::uuid[]) AND created_at > %(month)s AND id <> ALL(%(besides)s::uuid[])
+    WHERE source_account_id IN (SELECT id FROM accounts_investoraccount WHERE investor_id = ANY(%(investors)s::uuid[]))
+        AND created_at > %(month)s AND id <> ALL(%(besides)s::uuid[])
         AND state NOT IN ('rejected', 'cancelled', 'expired', 'failed') AND split_from_id IS NULL
     GROUP BY investor_id, currency
 """
@@ -72,23 +73,39 @@ def velocities(
         }
 
 
-def arrived(fund_ids: list[uuid.UUID], investor_ids: Iterable[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID], int]:
-    """Per (fund, investor) what has left the investor: in clearing for the fund, on its way, or there. Minor units."""
-    found = bulk.execute(
-        "SELECT fund_id, investor_id, sum(amount)::bigint FROM transfers_transfer "
-        "WHERE investor_id = ANY(%s::uuid[]) AND fund_id = ANY(%s::uuid[]) "
-        "AND state IN ('withdrawn', 'depositing', 'completed') GROUP BY 1, 2",
-        [columns.uuids(investor_ids), columns.uuids(fund_ids)],
+# What has arrived is confirmed in the place, what is on its way has work. Neither grows with history.
+_ARRIVED = """
+    WITH wanted AS MATERIALIZED (
+        SELECT DISTINCT fund_id, investor_id FROM transfers_transfer WHERE id = ANY(%s::uuid[])
     )
+    SELECT fund_id, investor_id, sum(amount)::bigint FROM (
+        SELECT fund_id, investor_id, confirmed AS amount FROM wanted JOIN funds_allocation USING (fund_id, investor_id)
+        UNION ALL
+        SELECT fund_id, investor_id, t.amount FROM wanted
+        JOIN accounts_investoraccount AS a USING (investor_id)
+        JOIN transfers_work AS w ON w.account_id = a.id
+        JOIN transfers_transfer AS t USING (fund_id, investor_id)
+        WHERE t.id = w.transfer_id AND t.state IN ('withdrawn', 'depositing')
+    ) AS part GROUP BY fund_id, investor_id
+"""
+
+
+def arrived(transfer_ids: Iterable[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID], int]:
+    """What has left the investors of these transfers for their funds: in clearing, on its way, or there. Minor units,
+    per (fund, investor)."""
+    found = bulk.execute(_ARRIVED, [columns.uuids(transfer_ids)])
     return {(fund, investor): total for fund, investor, total in found.fetchall()}
 
 
-def raised(fund_ids: list[uuid.UUID]) -> dict[uuid.UUID, int]:
+_RAISED = """
+    SELECT c.fund_id, c.confirmed + coalesce(sum(t.amount), 0)::bigint
+    FROM funds_fundcapacity AS c LEFT JOIN (
+        transfers_work AS w JOIN transfers_transfer AS t ON t.id = w.transfer_id
+    ) ON t.fund_id = c.fund_id AND t.state IN ('withdrawn', 'depositing')
+    WHERE c.fund_id = ANY(%s::uuid[]) GROUP BY c.fund_id
+"""
+
+
+def raised(fund_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
     """What has come in for each fund: at the fund, on its way there, or in clearing for it. Minor units."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT fund_id, sum(amount)::bigint FROM transfers_transfer WHERE fund_id = ANY(%s::uuid[]) "
-            "AND state IN ('withdrawn', 'depositing', 'completed') GROUP BY fund_id",
-            [fund_ids],
-        )
-        return dict(cursor.fetchall())
+    return dict(bulk.execute(_RAISED, [columns.uuids(fund_ids)]).fetchall())

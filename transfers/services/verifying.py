@@ -70,7 +70,7 @@ class Judge:
             criteria,
             history.velocities(owners, at=at, besides=transfer_ids) if limited else {},
             history.raised(escrowed) if escrowed else {},
-            history.arrived([fund.id for fund in every], owners) if stage == DEPOSIT else {},
+            history.arrived(transfer_ids) if stage == DEPOSIT else {},
         )
 
     def __call__(self, subject: Subject, *, observation: BalanceObservation | None) -> tuple[Verdict, rule_facts.Facts]:
