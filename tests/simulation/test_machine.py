@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from bridge.kernel import invariants
-from bridge.management.simulation import cast, checks, clients, outside, people, recovery, routine, workers
+from bridge.management.simulation import cast, checks, clients, news, outside, people, recovery, routine, workers
 from bridge.management.simulation.play import inside
 from bridge.management.simulation.run import Run
 from tests import flushing
@@ -96,6 +96,7 @@ class Bridge(RuleBasedStateMachine):
     def every_promise_is_kept(self) -> None:
         broken = {verdict.name: verdict.rows for verdict in invariants.verify_all() if not verdict.holds}
         assert broken == {}, "\n".join(self.run.story.lines)
+        news.look_at_what_was_applied(self.run)
         assert self.run.violations == [], "\n".join(self.run.story.lines)
 
     def teardown(self) -> None:

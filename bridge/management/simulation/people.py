@@ -11,8 +11,9 @@ from bridge.approvals.handlers import handler_for
 from bridge.approvals.models import Approval
 from bridge.approvals.rows import plain
 from bridge.approvals.services import Proposal
+from bridge.kernel.gateway import Outcome
 from bridge.kernel.results import Actor, Change, Result, Role
-from bridge.management.simulation.run import CHECKERS, COMPLIANCE, MAKERS, STAFF, Asked, Run
+from bridge.management.simulation.run import CHECKERS, MAKERS, STAFF, Asked, Run
 from funds.models import Fund
 from funds.services import set_fund_status
 from transfers import facts, services
@@ -27,7 +28,7 @@ from transfers.policy import policy
 from transfers.states import State
 
 S = State
-EAGERNESS = {"cancel": 1, "reject": 1, "hold": 1, "freeze": 2, "aside": 1}  # of 4
+EAGERNESS = {"cancel": 1, "reject": 1, "hold": 1, "freeze": 2, "aside": 2}  # of 4
 BY_THEN_IT_CAME = timedelta(days=2)  # what was sent longer ago is at the bank, or lost
 
 
@@ -89,21 +90,28 @@ def _decide_outcome(run: Run, row: Transfer, change: Change, actor: Actor) -> No
     order = open_instruction(row.id)
     if order is None:
         return
-    sure = order.last_sent_at is not None and run.time.now() > order.last_sent_at + BY_THEN_IT_CAME
-    payload = evidence(run, order.key) if sure else None
+    waited = order.last_sent_at is not None and run.time.now() > order.last_sent_at + BY_THEN_IT_CAME
+    payload = evidence(run, order.key, waited=waited)
     if payload is None:
         run.story.tell("  the bank cannot say yet: nobody decides")
         return
     propose(run, Proposal(OUTCOME, row.id, payload), actor)
 
 
-def evidence(run: Run, key: str) -> dict[str, Any] | None:
-    """What the bank's own books say on paper about a key; None while it may still act on it."""
+def evidence(run: Run, key: str, *, waited: bool) -> dict[str, Any] | None:
+    """What the bank's own books say on paper about a key; None while it may still act on it.
+
+    What it settled or refused it says at once. That a key is not there says something only when the order cannot be
+    on its way any more: `waited`.
+    """
     if any(arrival.terms.key == key for arrival in run.house.books.arrivals.values()):
         return None
     there = [row for row in run.house.books.instructions.values() if row.terms.key == key]
     told = {"why": "The bank's letter says so.", "evidence": "letter"}
-    if not there or all(row.status == "rejected" for row in there):
+    if not there:
+        return {"outcome": "rejected", **told} if waited else None
+    if all(row.status == "rejected" for row in there):
+        run.house.hear(key, Outcome.REJECTED, 0)  # a letter is the bank's word, too
         return {"outcome": "rejected", **told}
     if any(row.status == "acknowledged" for row in there):
         return None
@@ -127,7 +135,7 @@ def second(run: Run) -> None:
     if not open_:
         return
     row = run.rng.choice(open_)
-    actor = run.rng.choice([*CHECKERS, *COMPLIANCE] if run.chance(0.9) else STAFF)
+    actor = one_of(run, handler_for(row.kind).checkers) if run.chance(0.9) else run.rng.choice(STAFF)
     yes = run.chance(0.8)
     run.story.tell(f"{actor.id} says {'yes' if yes else 'no'} to '{row.summary}'")
     if yes:
@@ -154,8 +162,8 @@ def remember(run: Run, row: Approval) -> None:
 
 
 def _override(run: Run, row: Transfer, change: Change, actor: Actor) -> None:
-    """Ask that a rule be set aside for this transfer."""
-    rule = run.rng.choice(("duplicate", "second_person", "velocity"))
+    """Ask that a rule be set aside for this transfer, as it is now: once it has settled it may be less."""
+    rule = run.rng.choice(("duplicate", "velocity", "velocity", "second_person"))  # the last may not be set aside
     propose(run, Proposal(OVERRIDE, row.id, {"rule": rule, "why": "Known to us."}), actor)
 
 

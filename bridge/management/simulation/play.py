@@ -13,7 +13,7 @@ from django.db import connection
 from accounts.gateway import registry as investor_side
 from bridge.kernel import clock, crashpoints, ids, pool
 from bridge.kernel.gateway import Order
-from bridge.management.simulation import cast, checks, clients, outside, people, recovery, routine, workers
+from bridge.management.simulation import cast, checks, clients, news, outside, people, recovery, routine, workers
 from bridge.management.simulation.digest import digest_of
 from bridge.management.simulation.house import HARBOR, MERIDIAN
 from bridge.management.simulation.run import Run
@@ -85,6 +85,7 @@ def play(seed: int, *, aloud: bool = False, targets: list[str] | None = None) ->
         recovery.recover(run)
         run.story.chapter("Checks")
         checks.check_everything(run)
+        news.look_at_what_was_applied(run)
         if not run.violations:
             run.story.tell("every promise was kept")
         digest = digest_of(run)
@@ -118,6 +119,7 @@ def _everything_may_fail(run: Run, targets: list[str] | None) -> None:
     for _ in range(run.rng.choice(ACTIONS)):
         run.step()
         checks.look_at_what_was_given_up(run)
+        news.look_at_what_was_applied(run)
     run.crashing = run.interleaving = False
     run.hands.clear()
 

@@ -5,6 +5,8 @@ Whatever is on the bridge afterwards must be there for a reason that a person ca
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import connection
 
 from bridge.approvals import services as approvals
@@ -68,18 +70,33 @@ def _until_quiet(run: Run) -> None:
     """Let the bank's own calendar run out, and people work off what it leaves."""
     for _ in range(MOST_ROUNDS):
         run.perform("work", _work)
-        before = len(run.told)
+        before = _decided(run)
         run.perform("people help", _help)
         moment = run.house.next_moment()
-        if moment is None and len(run.told) == before:
+        if moment is None and _decided(run) == before:
             return
         wait = HOUR if moment is None else (moment - run.time.now()).total_seconds()
         run.time.advance(max(wait, 0) + 1)
     run.violate("f: a healthy bank brings everything to an end", "people and bank go on and on")
 
 
+def _decided(run: Run) -> tuple[int, set[uuid.UUID]]:
+    """What people have done and asked for so far; a second look that changes nothing of it changes nothing."""
+    return len(run.told), set(Approval.objects.filter(state=Approval.State.OPEN).values_list("id", flat=True))
+
+
 def _help(run: Run) -> None:
-    """People go through the queues and take one of the deeds that the registry offers for the blocker."""
+    """Everybody works off the queues. The second person comes at once, or the next time, when things have moved on."""
+    if run.chance(0.5):
+        _agree(run)
+        _decide(run)
+    else:
+        _decide(run)
+        _agree(run)
+
+
+def _decide(run: Run) -> None:
+    """People take one of the deeds that the registry offers for the blocker."""
     for row in Transfer.objects.exclude(blocker_code="").order_by("id"):
         offered = allowed(state=row.state, next_step=row.next_step, blocker_code=row.blocker_code)
         deeds = [deed for deed in offered if deed not in NEVER and deed.value in people.VERBS]
@@ -90,6 +107,10 @@ def _help(run: Run) -> None:
             people.do(run, deed.value, row, people.one_of(run, DEEDS[deed].roles))
         except BridgeError as refused:
             run.story.tell(f"  refused: {refused.detail}")
+
+
+def _agree(run: Run) -> None:
+    """The second person says yes to everything that is open."""
     for asked in Approval.objects.filter(state=Approval.State.OPEN).order_by("id"):
         who = COMPLIANCE[1] if asked.maker != COMPLIANCE[1].id else COMPLIANCE[0]
         if not people.agree(run, asked, who) and asked.kind == REVIEW:

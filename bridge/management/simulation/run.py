@@ -78,6 +78,7 @@ class Run:
     asked: dict[uuid.UUID, Asked] = field(default_factory=dict)
     imported: list[tuple[str, date]] = field(default_factory=list)
     told: list[tuple[uuid.UUID, int, str]] = field(default_factory=list)
+    news: set[int] = field(default_factory=set)  # callbacks that counted as applied, and were looked at
     violations: list[Violation] = field(default_factory=list)
     crashes: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)

@@ -115,6 +115,21 @@ BANKS = (
         ),
     ),
     Bug(
+        "waits_for_the_callback",
+        "An order that the bank accepted is not asked about again: a lost callback strands the transfer.",
+        (
+            Edit(
+                OUTCOMES,
+                "    _accepted(batch, report, order)\n"
+                '    batch.schedule(transfer, leg.settle, orders.terms(order, transfer).after(batch.at, "settle_poll"))\n'
+                "    deadlines.answered(batch, transfer)\n",
+                "    _accepted(batch, report, order)\n"
+                "    batch.schedule(transfer, leg.settle, None)\n"
+                "    deadlines.answered(batch, transfer)\n",
+            ),
+        ),
+    ),
+    Bug(
         "return_ignored",
         "What comes back after the settlement is not posted: the books show money that is gone.",
         (

@@ -75,17 +75,4 @@ PEOPLE = (
             ),
         ),
     ),
-    Bug(
-        "ended_without_its_work",
-        "A transfer that waits for people loses its place in the queues: nobody will ever look at it again.",
-        (
-            Edit(
-                "transfers/services/unwinding.py",
-                '    batch.note(transfer, "transfer.blocked", code=code, message=message)\n'
-                "    batch.schedule(transfer, Step.BLOCKED, None)\n",
-                '    batch.note(transfer, "transfer.blocked", code=code, message=message)\n'
-                "    batch.finish(transfer)\n",
-            ),
-        ),
-    ),
 )
