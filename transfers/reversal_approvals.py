@@ -30,7 +30,7 @@ def _look_posting(posting_id: uuid.UUID) -> dict[str, Any]:
     return {
         "row": row.row,
         "transfer": row.transfer_id and str(row.transfer_id),
-        "reversed": hasattr(row, "reversed_by"),
+        "reversed": row.reversed_by.exists(),
     }
 
 

@@ -31,9 +31,19 @@ TAGGED = """
 """
 
 
+KEYS = """
+    SELECT e.id AS entry, e.posting_id AS posting, e.account_id AS account, 'points to nothing' AS wrong
+    FROM ledger_entry AS e
+    LEFT JOIN ledger_posting AS p ON p.id = e.posting_id
+    LEFT JOIN ledger_ledgeraccount AS a ON a.id = e.account_id
+    WHERE p.id IS NULL OR a.id IS NULL
+"""
+
+
 def register() -> None:
     register_invariants(
         Invariant("I1", "Every posting has entries, which sum to zero per currency.", ZERO_SUM),
+        Invariant("I1 keys", "Every entry belongs to a posting and to an account.", KEYS),
         Invariant("I2", "Every balance equals the sum of its entries.", RUNNING_BALANCE),
         Invariant("I9", "No account is below zero except cash, fees, outside and firm_advance.", NOT_NEGATIVE),
         Invariant("I9 tags", "Every entry carries its transfer, except what concerns no transfer.", TAGGED),

@@ -1,7 +1,4 @@
-"""What the database refuses about postings and entries, checked once per statement.
-
-Counted, not asked with EXISTS: see `transfers.guards`.
-"""
+"""What the database refuses about postings, entries and their accounts, checked once per statement."""
 
 from __future__ import annotations
 
@@ -9,28 +6,68 @@ import pgtrigger
 
 
 def entries_balance() -> pgtrigger.Trigger:
-    """All entries of one INSERT belong to postings of this transaction and sum to zero per posting and currency."""
+    """All entries of one INSERT belong to postings of this transaction, name accounts that were opened, and sum to
+    zero per posting and currency.
+
+    One pass. The look-ups are subqueries of one row, which use the primary keys whatever the planner thinks of the
+    tables' sizes; a join read the whole of both tables.
+    """
     return pgtrigger.Trigger(
         name="entries_balance",
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=pgtrigger.Insert,
         referencing=pgtrigger.Referencing(new="fresh"),
+        declare=[("old", "bigint"), ("nowhere", "bigint"), ("unbalanced", "bigint")],
         func="""
-            IF (
-                SELECT count(*) FROM fresh LEFT JOIN ledger_posting AS p ON p.id = fresh.posting_id
-                WHERE p.tx IS DISTINCT FROM pg_current_xact_id()
-            ) > 0 THEN
+            SELECT
+                count(*) FILTER (
+                    WHERE (SELECT p.tx FROM ledger_posting AS p WHERE p.id = s.posting_id)
+                    IS DISTINCT FROM pg_current_xact_id()
+                ),
+                count(*) FILTER (WHERE s.currency IS NULL),
+                count(*) FILTER (WHERE s.total <> 0)
+            INTO old, nowhere, unbalanced
+            FROM (
+                SELECT e.posting_id, e.currency, sum(e.amount) AS total
+                FROM (
+                    SELECT posting_id, amount,
+                        (SELECT a.currency FROM ledger_ledgeraccount AS a WHERE a.id = fresh.account_id) AS currency
+                    FROM fresh
+                ) AS e
+                GROUP BY e.posting_id, e.currency
+            ) AS s;
+            IF old > 0 THEN
                 RAISE EXCEPTION 'entry_of_old_posting: entries are written together with their posting';
             END IF;
-            IF (
-                SELECT count(*) FROM (
-                    SELECT 1 FROM fresh JOIN ledger_ledgeraccount AS a ON a.id = fresh.account_id
-                    GROUP BY fresh.posting_id, a.currency HAVING sum(fresh.amount) <> 0
-                ) AS unbalanced
-            ) > 0 THEN
+            IF nowhere > 0 THEN
+                RAISE EXCEPTION 'entry_without_account: no such account was opened';
+            END IF;
+            IF unbalanced > 0 THEN
                 RAISE EXCEPTION 'posting_not_balanced: the entries of a posting must sum to zero per currency';
             END IF;
             RETURN NULL;
         """,
+    )
+
+
+def never_deleted() -> pgtrigger.Trigger:
+    """An account stays for ever: its entries do."""
+    return pgtrigger.Trigger(
+        name="never_deleted",
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Delete | pgtrigger.Truncate,
+        func="RAISE EXCEPTION 'never_deleted: % of % is refused', TG_OP, TG_TABLE_NAME;",
+    )
+
+
+def stays_what_it_is() -> pgtrigger.Trigger:
+    """Whose account it is, of what kind and currency, never changes; nor does the number by which entries name it."""
+    return pgtrigger.Trigger(
+        name="stays_what_it_is",
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        operation=pgtrigger.UpdateOf("id", "owner_id", "kind", "currency"),
+        func="RAISE EXCEPTION 'stays_what_it_is: only the balance of a ledger account changes';",
     )

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.ledger.guards import entries_balance
+from accounts.ledger.guards import entries_balance, never_deleted, stays_what_it_is
 from accounts.ledger.kinds import SIGNED_KINDS, Kind
 from bridge.events.fields import CurrentTransaction, Xid8Field
 from bridge.kernel import ids
@@ -36,6 +36,7 @@ class LedgerAccount(models.Model):
                 name="ledger_balance_not_negative",
             ),
         ]
+        triggers: ClassVar = [never_deleted(), stays_what_it_is()]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.currency}"
@@ -53,7 +54,7 @@ class Posting(models.Model):
     instruction_id = models.UUIDField(null=True, blank=True)
     effective_at = models.DateTimeField()
     created_at = models.DateTimeField()
-    reverses = models.OneToOneField(
+    reverses = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="reversed_by", db_index=False
     )
     tx = Xid8Field(db_default=CurrentTransaction(), editable=False)
@@ -62,7 +63,10 @@ class Posting(models.Model):
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [models.Index(fields=["transfer_id"], name="posting_transfer")]
         constraints: ClassVar = [
-            models.CheckConstraint(condition=~Q(reverses=F("id")), name="posting_not_its_own_reversal")
+            models.CheckConstraint(condition=~Q(reverses=F("id")), name="posting_not_its_own_reversal"),
+            models.UniqueConstraint(
+                fields=["reverses"], name="posting_reverses_once", condition=Q(reverses__isnull=False)
+            ),
         ]
         triggers: ClassVar = [append_only()]
 
@@ -71,11 +75,15 @@ class Posting(models.Model):
 
 
 class Entry(models.Model):
-    """One signed line of a posting, in minor units of its account's currency."""
+    """One signed line of a posting, in minor units of its account's currency.
+
+    The trigger looks up both keys when the entry is written, and what they point to is never deleted; a foreign key
+    would look a second time (ADR 21).
+    """
 
     id = models.BigAutoField(primary_key=True)
-    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="entries")
-    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="entries")
+    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="entries", db_constraint=False)
+    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="entries", db_constraint=False)
     transfer_id = models.UUIDField(null=True, blank=True)
     amount = models.BigIntegerField()
 

@@ -10,29 +10,26 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from accounts.ledger.kinds import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A ledger account by what it is: whose, of what kind."""
 
     owner_id: uuid.UUID | None
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     place: Place
     amount: int
     transfer_id: uuid.UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A posting to be: `currency` is that of all its lines. `posting_id` where its maker must know it beforehand."""
 
     row: str
@@ -46,8 +43,7 @@ class Draft:
     undoes: str = ""  # of an X2: the row of what it reverses
 
 
-@dataclass(frozen=True, slots=True)
-class Parties:
+class Parties(NamedTuple):
     """Between whom money moves in one transfer, and what the bank's date of the movement is."""
 
     transfer_id: uuid.UUID
@@ -67,7 +63,7 @@ class Parties:
         return Line(Place(None, kind), amount, self.transfer_id)
 
     def draft(self, row: str, *lines: Line) -> Draft:
-        kept = tuple(line for line in lines if line.amount)
+        kept = tuple([line for line in lines if line.amount])
         return Draft(row, self.currency, kept, self.effective_at, self.transfer_id, self.instruction_id)
 
 

@@ -11,10 +11,10 @@ from django.db.models import F
 from accounts.ledger.kinds import CURRENCY_KINDS, Kind
 from accounts.ledger.models import Entry, LedgerAccount, Posting
 from accounts.ledger.rows import Draft
-from bridge.kernel import bulk, columns, ids, locking
+from bridge.kernel import bulk, columns, compiled, ids, locking
 from bridge.kernel.transactions import require_atomic
 
-Key = tuple[uuid.UUID | None, str, str]
+Key = tuple[int | None, str, str]  # of an account: its owner's uuid as a number, its kind, its currency
 
 
 def open_accounts(*, owners: Iterable[tuple[uuid.UUID, str]], kinds: Sequence[Kind]) -> None:
@@ -45,8 +45,10 @@ def post(*, drafts: Sequence[Draft], at: datetime) -> list[uuid.UUID]:
     drafts = [draft for draft in drafts if draft.lines]
     if not drafts:
         return []
-    accounts = _locked({key for draft in drafts for key in _keys(draft)})
     numbers = [draft.posting_id or ids.new_id() for draft in drafts]
+    posting, keys, transfer, amount = _spread(numbers, drafts)
+    known = _locked(set(keys))
+    account = [known[key] for key in keys]
     bulk.insert_columns(
         Posting,
         {
@@ -59,33 +61,54 @@ def post(*, drafts: Sequence[Draft], at: datetime) -> list[uuid.UUID]:
             "reverses": [draft.reverses_id for draft in drafts],
         },
     )
-    lines = [
-        (number, accounts[line.place.owner_id, line.place.kind, draft.currency], line.transfer_id, line.amount)
-        for number, draft in zip(numbers, drafts, strict=True)
-        for line in draft.lines
-    ]
-    posting, account, transfer, amount = map(list, zip(*lines, strict=True))
     bulk.insert_columns(Entry, {"posting": posting, "account": account, "transfer_id": transfer, "amount": amount})
     deltas = bulk.total(zip(account, amount, strict=True))
-    LedgerAccount.objects.filter(bulk.Among("pk", deltas)).update(
-        balance=F("balance") + bulk.ByKey("id", deltas), version=F("version") + 1
-    )
+    _move(ids=columns.any_of(list(deltas)), deltas=columns.numbers_by_key(deltas))
     return numbers
 
 
-def _keys(draft: Draft) -> Iterable[Key]:
-    return ((line.place.owner_id, str(line.place.kind), draft.currency) for line in draft.lines)
+def _spread(
+    numbers: Sequence[uuid.UUID], drafts: Sequence[Draft]
+) -> tuple[list[uuid.UUID], list[Key], list[uuid.UUID | None], list[int]]:
+    """Of every line its posting, account, transfer and amount."""
+    posting: list[uuid.UUID] = []
+    keys: list[Key] = []
+    transfer: list[uuid.UUID | None] = []
+    amount: list[int] = []
+    for number, draft in zip(numbers, drafts, strict=True):
+        currency = draft.currency
+        for (owner, kind), moved, transfer_id in draft.lines:
+            posting.append(number)
+            keys.append((None if owner is None else owner.int, str.__str__(kind), currency))
+            transfer.append(transfer_id)
+            amount.append(moved)
+    return posting, keys, transfer, amount
 
 
+_lock = compiled.Tuples(
+    lambda: (
+        LedgerAccount.objects.filter(compiled.AnyOf("pk", "bigint", "ids"))
+        .select_for_update(no_key=True)
+        .order_by("pk")
+        .values_list("pk")
+    )
+)
+_move = compiled.Update(
+    lambda: (
+        LedgerAccount.objects.filter(compiled.AnyOf("pk", "bigint", "ids")),
+        {"balance": F("balance") + compiled.ByKeys("id", "deltas"), "version": F("version") + 1},
+    )
+)
+# Subqueries of one row: they use the index whatever the planner thinks of the table's size.
 _NUMBERS = """
-    SELECT a.id, a.owner_id, a.kind, a.currency
-    FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS k (owner_id, kind, currency)
-    JOIN ledger_ledgeraccount AS a USING (owner_id, kind, currency)
-    UNION ALL
-    SELECT a.id, a.owner_id, a.kind, a.currency
-    FROM unnest(%s::text[], %s::text[]) AS k (kind, currency)
-    JOIN ledger_ledgeraccount AS a USING (kind, currency) WHERE a.owner_id IS NULL
+    SELECT (
+        SELECT a.id FROM ledger_ledgeraccount AS a
+        WHERE a.owner_id = k.owner_id AND a.kind = k.kind AND a.currency = k.currency
+    )
+    FROM unnest(%s::uuid[], %s::text[], %s::text[]) WITH ORDINALITY AS k (owner_id, kind, currency, place)
+    ORDER BY k.place
 """
+_SHARED = _NUMBERS.replace("a.owner_id = k.owner_id", "a.owner_id IS NULL")
 
 
 def _locked(keys: set[Key]) -> dict[Key, int]:
@@ -94,18 +117,18 @@ def _locked(keys: set[Key]) -> dict[Key, int]:
     First the ids, then the locks: whose an account is never changes, but a locking query that joins would pass over a
     row that somebody changed while it waited.
     """
-    owned = [key for key in keys if key[0] is not None]
-    shared = [key for key in keys if key[0] is None]
-    found = bulk.execute(
-        _NUMBERS,
-        [
-            columns.uuids(key[0] for key in owned if key[0] is not None),
-            *(columns.texts([key[part] for key in some]) for some in (owned, shared) for part in (1, 2)),
-        ],
-    )
-    numbers = {(owner, kind, currency): number for number, owner, kind, currency in found.fetchall()}
-    locking.lock(LedgerAccount.objects.only("id"), numbers.values())
-    missing = keys - numbers.keys()
+    found: dict[Key, int] = {}
+    for text, some in (
+        (_NUMBERS, [key for key in keys if key[0] is not None]),
+        (_SHARED, [key for key in keys if key[0] is None]),
+    ):
+        if some:
+            owners = "{" + ",".join(["NULL" if key[0] is None else f"{key[0]:032x}" for key in some]) + "}"
+            rows = bulk.execute(text, [owners, *(columns.texts([key[part] for key in some]) for part in (1, 2))])
+            found |= zip(some, [row[0] for row in rows.fetchall()], strict=True)
+    missing = [key for key in keys if found[key] is None]
     if missing:
         raise LookupError(f"No such ledger account was opened: {sorted(map(str, missing))[:3]}")
-    return numbers
+    locking.claim_rank(LedgerAccount)
+    _lock(ids=columns.any_of(sorted(set(found.values()))))
+    return found

@@ -6,7 +6,7 @@ engine's time. What is written into columns goes in binary form: `bridge.kernel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -43,6 +43,11 @@ def any_of(values: Sequence[Any]) -> str:
         return "{}"
     first = values[0]
     return uuids(values) if isinstance(first, UUID) else texts(values) if isinstance(first, str) else _numbers(values)
+
+
+def numbers_by_key(numbers: Mapping[Any, int]) -> str:
+    """A JSON object of numbers by key: see `compiled.ByKeys`."""
+    return "{" + ",".join([f'"{key}":{number}' for key, number in numbers.items()]) + "}"
 
 
 def literal(values: Iterable[Any]) -> str:

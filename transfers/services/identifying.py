@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.ledger import rows
@@ -83,7 +83,7 @@ def identify_receipts(*, found: Sequence[Identification], actor: Actor, at: date
         decide(receipt, item.why, at)
         if transfer is None:
             own = rows.receipt_of_the_firm(currency=receipt.currency, amount=receipt.amount, effective_at=at)
-            batch.post(replace(own, posting_id=receipt.closed_by))
+            batch.post(own._replace(posting_id=receipt.closed_by))
         else:
             _give(batch, receipt, transfer)
         results.append(Done(receipt.id, receipt.state, receipt.version))
@@ -114,7 +114,7 @@ def _give(batch: Batch, receipt: Receipt, transfer: Transfer) -> None:
     repaid = _repaid(batch, receipt.amount, transfer, family)
     back = sum(line.amount for line in repaid)
     draft = rows.receipt_identified(batch.parties(transfer, None), amount=receipt.amount, repaid=repaid)
-    batch.post(replace(draft, posting_id=receipt.closed_by))
+    batch.post(draft._replace(posting_id=receipt.closed_by))
     batch.note(
         transfer,
         "transfer.identified",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.ledger import rows
@@ -79,7 +79,7 @@ def record_receipts(*, account: str, lines: Sequence[Activity], actor: Actor, at
         for row in fresh
     ]
     bulk.insert(Receipt, fresh)
-    _post([replace(draft, posting_id=row.opened_by) for draft, row in zip(drafts, fresh, strict=True)], at=at)
+    _post([draft._replace(posting_id=row.opened_by) for draft, row in zip(drafts, fresh, strict=True)], at=at)
     events.append(facts=[receipt_fact(row, "receipt.recorded") for row in fresh], actor=actor, at=at)
     return fresh
 
@@ -110,7 +110,7 @@ def record_charges(*, account: str, lines: Sequence[Activity], actor: Actor, at:
     ]
     drafts = [rows.bank_charge(currency=r.currency, amount=r.amount, effective_at=r.effective_at) for r in fresh]
     bulk.insert(FloatMovement, fresh)
-    _post([replace(draft, posting_id=row.posting_id) for draft, row in zip(drafts, fresh, strict=True)], at=at)
+    _post([draft._replace(posting_id=row.posting_id) for draft, row in zip(drafts, fresh, strict=True)], at=at)
     events.append(facts=[charge_fact(row) for row in fresh], actor=actor, at=at)
     return fresh
 
@@ -132,7 +132,7 @@ def send_back_receipts(*, sent: Sequence[SentBack], actor: Actor, at: datetime) 
         receipt.bank_reference = item.bank_reference
         decide(receipt, item.why, at)
         draft = rows.receipt_sent_back(currency=receipt.currency, amount=receipt.amount, effective_at=item.paid_at)
-        drafts.append(replace(draft, posting_id=receipt.closed_by))
+        drafts.append(draft._replace(posting_id=receipt.closed_by))
         done.append(receipt)
         results.append(Done(receipt.id, receipt.state, receipt.version))
     bulk.update(Receipt, done, fields=FOUND)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.ledger import firm, rows
@@ -104,7 +104,7 @@ def book_fundings(*, fundings: Sequence[Funding], actor: Actor, at: datetime) ->
         )
         signed = item.amount if item.kind == K.PUT_IN else -item.amount
         draft = rows.firm_funded(currency=item.currency, amount=signed, effective_at=item.paid_at)
-        drafts.append(replace(draft, posting_id=row.posting_id))
+        drafts.append(draft._replace(posting_id=row.posting_id))
         fresh.append(row)
     bulk.insert(FloatMovement, fresh)
     ledger.open_accounts(owners=[(uuid.UUID(int=0), row.currency) for row in fresh], kinds=())

@@ -98,6 +98,44 @@ class TestOldPostings:
         assert [row["posting"] for row in broken()["I1"]] == [posting.id]
 
 
+class TestAccountsStay:
+    """Entries have no foreign keys: what those would keep, triggers keep."""
+
+    @every_way
+    def test_an_entry_of_an_account_that_nobody_opened(self, books: Books, write: Write) -> None:
+        posting, cash = raw_posting(), books.account(Kind.CASH)
+        unknown = Entry(posting=posting, account_id=10**12, amount=1)
+        with refused("entry_without_account"):
+            write([unknown, Entry(posting=posting, account=cash, amount=-1)])
+        with refused("entry_without_account"):
+            write([unknown, Entry(posting=posting, account_id=10**12, amount=-1)])
+
+    @every_way
+    def test_an_entry_of_a_posting_that_does_not_exist(self, books: Books, write: Write) -> None:
+        unknown, cash = ids.new_id(), books.account(Kind.CASH)
+        with refused("entry_of_old_posting"):
+            write([Entry(posting_id=unknown, account=cash, amount=amount) for amount in (1, -1)])
+
+    @pytest.mark.parametrize("statement", ["DELETE FROM {table} WHERE id = 0", "TRUNCATE {table} CASCADE"])
+    def test_an_account_is_never_deleted(self, books: Books, statement: str) -> None:
+        with refused("never_deleted"), connection.cursor() as cursor:
+            cursor.execute(statement.format(table="ledger_ledgeraccount"))
+
+    @pytest.mark.parametrize("change", [{"id": 1}, {"owner_id": None}, {"kind": Kind.FEES}, {"currency": "EUR"}])
+    def test_an_account_stays_what_it_is(self, books: Books, change: dict[str, object]) -> None:
+        with refused("stays_what_it_is"):
+            LedgerAccount.objects.filter(pk=books.account(Kind.CASH).pk).update(**change)
+
+    def test_the_check_names_entries_that_point_to_nothing(self, books: Books) -> None:
+        """Somebody has switched the triggers off."""
+        posting = raw_posting()
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            by_sql([Entry(posting=posting, account_id=10**12, amount=amount) for amount in (1, -1)])
+            cursor.execute("SET LOCAL session_replication_role = origin")
+        assert [row["account"] for row in broken()["I1 keys"]] == [10**12, 10**12]
+
+
 class TestAppendOnly:
     def test_updates_through_the_orm(self, books: Books) -> None:
         (posting,) = post(rows.withdrawal_submitted(books.who, amount=AMOUNT))
