@@ -110,9 +110,9 @@ class Places:
         own = Reservation.objects.filter(bulk.Among("transfer_id", transfer_ids)).order_by()
         reservations = {row.transfer_id: row for row in rows.read(own)}
         pair_of_place = {place.id: pair for pair, place in places.items()}
-        return cls(
-            rooms, places, reservations, {t: pair_of_place[row.allocation_id] for t, row in reservations.items()}
-        )
+        # One that was released may have been of a fund that its transfer has left.
+        held = {t: row.allocation_id for t, row in reservations.items() if row.allocation_id in pair_of_place}
+        return cls(rooms, places, reservations, {t: pair_of_place[place] for t, place in held.items()})
 
     @classmethod
     def read(cls, *, pairs: Iterable[Pair]) -> Places:

@@ -14,7 +14,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from copy import deepcopy
 from datetime import UTC, datetime
 from unittest import mock
 
@@ -64,7 +64,7 @@ class PaperBatch(Batch):
     def load_books(self, transfers: Iterable[Transfer]) -> Books:
         for row in transfers:
             if row.id not in self.books._where:
-                self.books._where[row.id] = replace(self.desk.whereabouts(row.id))
+                self.books._where[row.id] = deepcopy(self.desk.whereabouts(row.id))
                 for draft in self._drafts:
                     self.books._move(draft, only={row.id: self.books.of(row.id)})
         return self.books

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db import connection
 from django.db.models import QuerySet, Sum
@@ -32,28 +32,32 @@ def by_transfer(transfer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[Kind,
     return found
 
 
-def at_the_fund(transfer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """What each transfer has in its fund's cash, in minor units; those with nothing there are left out.
+def at_funds(transfer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[uuid.UUID, int]]:
+    """What each transfer has in the cash of which fund, in minor units; those with nothing anywhere are left out.
 
     A fund's cash is told from an investor's by its owner, who also has a deposit in transit.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT e.transfer_id, sum(e.amount)::bigint FROM ledger_entry AS e "
+            "SELECT e.transfer_id, a.owner_id, sum(e.amount)::bigint FROM ledger_entry AS e "
             "JOIN ledger_ledgeraccount AS a ON a.id = e.account_id "
             "WHERE e.transfer_id = ANY(%s::uuid[]) AND a.kind = 'cash' AND EXISTS ("
             " SELECT 1 FROM ledger_ledgeraccount AS f WHERE f.owner_id = a.owner_id AND f.currency = a.currency"
             " AND f.kind = 'deposit_in_transit') "
-            "GROUP BY 1 HAVING sum(e.amount) <> 0",
+            "GROUP BY 1, 2 HAVING sum(e.amount) <> 0",
             [list(transfer_ids)],
         )
-        return dict(cursor.fetchall())
+        found: dict[uuid.UUID, dict[uuid.UUID, int]] = {}
+        for transfer_id, fund_id, amount in cursor.fetchall():
+            found.setdefault(transfer_id, {})[fund_id] = amount
+        return found
 
 
 @dataclass(slots=True)
 class Whereabouts:
     """Where the money of one transfer is, in minor units. `advanced` is the firm's open claim, never below zero;
-    `written_off` what of such claims the firm has given up."""
+    `written_off` what of such claims the firm has given up. `at_fund` is what it has with funds, `at_funds` the same by
+    fund: a transfer that was redirected may have money with its former fund, which settled late."""
 
     withdrawal_in_transit: int = 0
     clearing: int = 0
@@ -61,8 +65,13 @@ class Whereabouts:
     refund_in_transit: int = 0
     frozen: int = 0
     at_fund: int = 0
+    at_funds: dict[uuid.UUID, int] = field(default_factory=dict)
     advanced: int = 0
     written_off: int = 0
+
+    def came_to_fund(self, fund_id: uuid.UUID, amount: int) -> None:
+        self.at_fund += amount
+        self.at_funds[fund_id] = self.at_funds.get(fund_id, 0) + amount
 
 
 def whereabouts(transfer_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Whereabouts]:
@@ -70,22 +79,24 @@ def whereabouts(transfer_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Whereabout
     found = {transfer_id: Whereabouts() for transfer_id in transfer_ids}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT e.transfer_id, a.kind, sum(e.amount)::bigint, "
+            "SELECT e.transfer_id, a.kind, CASE WHEN a.kind = 'cash' THEN a.owner_id END, sum(e.amount)::bigint, "
             "coalesce(sum(e.amount) FILTER (WHERE 'A2' IN (p.row, o.row)), 0)::bigint "
             "FROM ledger_entry AS e JOIN ledger_ledgeraccount AS a ON a.id = e.account_id "
             "JOIN ledger_posting AS p ON p.id = e.posting_id LEFT JOIN ledger_posting AS o ON o.id = p.reverses_id "
             "WHERE e.transfer_id = ANY(%s::uuid[]) AND (a.kind IN ('withdrawal_in_transit', 'clearing', "
             "'deposit_in_transit', 'refund_in_transit', 'frozen', 'firm_advance') OR a.kind = 'cash' AND EXISTS ("
             " SELECT 1 FROM ledger_ledgeraccount AS f WHERE f.owner_id = a.owner_id AND f.currency = a.currency"
-            " AND f.kind = 'deposit_in_transit')) GROUP BY 1, 2",
+            " AND f.kind = 'deposit_in_transit')) GROUP BY 1, 2, 3",
             [list(found)],
         )
-        for transfer_id, kind, amount, written_off in cursor.fetchall():
+        for transfer_id, kind, fund_id, amount, written_off in cursor.fetchall():
             where = found[transfer_id]
             if kind == Kind.FIRM_ADVANCE:
                 where.advanced, where.written_off = -amount, written_off
+            elif kind == Kind.CASH:
+                where.came_to_fund(fund_id, amount)
             else:
-                setattr(where, "at_fund" if kind == Kind.CASH else kind, amount)
+                setattr(where, kind, amount)
     return found
 
 

@@ -53,7 +53,7 @@ class TestCompensation:
         transfer = waiting_after_a_rejected_deposit(bridge)
         (inside,) = render_transfers([transfer], inside=True)
         (outside,) = render_transfers([transfer], inside=False)
-        assert inside["blocker"]["actions"] == ["retry", "refund", "freeze", "aside"]
+        assert inside["blocker"]["actions"] == ["retry", "refund", "freeze", "aside", "redirect"]
         assert list(outside["blocker"]) == ["code", "message"]
 
     def test_what_was_decided_once_moves_by_itself(self, bridge: World) -> None:

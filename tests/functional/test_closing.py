@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.ledger.queries import at_the_fund, money_on_the_bridge
+from accounts.ledger.queries import at_funds, money_on_the_bridge
 from bridge.approvals.models import Approval
 from bridge.kernel.results import Change, Done, Refused
 from bridge.sandbox.model import Fault
@@ -106,7 +106,9 @@ class TestCutBack:
         assert running.state == "done"
         kept = Transfer.objects.filter(fund=mix.fund, state="completed")
         assert sum(row.amount for row in kept) == target
-        assert sum(at_the_fund([row.id for row in kept]).values()) == sum(row.amount for row in kept)
+        assert sum(sum(there.values()) for there in at_funds([row.id for row in kept]).values()) == sum(
+            row.amount for row in kept
+        )
         assert FundCapacity.objects.get(fund=mix.fund).confirmed == sum(row.amount for row in kept)
         assert states(mix.waitlisted) == ["cancelled"]
         assert money_on_the_bridge() == {}
@@ -137,7 +139,8 @@ class TestCutBack:
         child, parent = child_of(transfer), honouring.fresh(transfer)
         assert (parent.state, child.state, child.blocker_code) == ("completed", "completed", "recall_due")
         assert place(parent) == (0, 1_000_000)
-        assert at_the_fund([parent.id, child.id]) == {parent.id: 600_000, child.id: 400_000}
+        there = {parent.id: {parent.fund_id: 600_000}, child.id: {parent.fund_id: 400_000}}
+        assert at_funds([parent.id, child.id]) == there
         honouring.run(rounds=1, seconds=0)
         assert honouring.fresh(child).blocker_code == "recall_open"
         assert Work.objects.get(transfer=child).step in ("ask_recall", "settle_recall")

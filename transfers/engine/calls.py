@@ -7,7 +7,6 @@ the institution's circuit.
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Sequence
 
 from accounts.gateway import registry as investor_side
@@ -20,7 +19,7 @@ from funds.gateway import registry as fund_side
 from funds.models import Fund
 from transfers.controls import circuits
 from transfers.engine.breakers import Breaker
-from transfers.models import BankInstruction, Transfer
+from transfers.models import BankInstruction
 from transfers.services.orders import AT_THE_FUND
 
 AT_ONCE = 16
@@ -126,17 +125,17 @@ def gateway_at(institution: str) -> InstitutionGateway:
 
 def _account_numbers(instructions: Sequence[BankInstruction]) -> dict[object, tuple[str, str]]:
     """Whom each instruction is about, unsealed for the adapter only."""
-    funds = _funds_of({row.transfer_id for row in instructions if row.kind in AT_THE_FUND})
+    theirs = Fund.objects.filter(bulk.Among("pk", {row.fund_id for row in instructions if row.fund_id}))
+    funds = {fund.id: fund for fund in rows.read(theirs)}
     own = InvestorAccount.objects.filter(bulk.Among("pk", {row.account_id for row in instructions if row.account_id}))
     accounts = {account.id: account for account in rows.read(own)}
     found: dict[object, tuple[str, str]] = {}
     for row in instructions:
-        owner: Fund | InvestorAccount = funds[row.transfer_id] if row.account_id is None else accounts[row.account_id]
+        owner: Fund | InvestorAccount
+        if row.account_id is None:
+            assert row.fund_id is not None
+            owner = funds[row.fund_id]
+        else:
+            owner = accounts[row.account_id]
         found[row.id] = (owner.reveal_number(), owner.routing_number)
     return found
-
-
-def _funds_of(transfer_ids: set[uuid.UUID]) -> dict[uuid.UUID, Fund]:
-    pairs = dict(Transfer.objects.filter(bulk.Among("pk", transfer_ids)).values_list("id", "fund_id"))
-    funds = {fund.id: fund for fund in rows.read(Fund.objects.filter(bulk.Among("pk", set(pairs.values()))))}
-    return {transfer_id: funds[fund_id] for transfer_id, fund_id in pairs.items()}

@@ -34,6 +34,16 @@ class BankInstruction(models.Model):
     account = models.ForeignKey(
         InvestorAccount, null=True, blank=True, on_delete=models.PROTECT, related_name="instructions", db_index=False
     )
+    fund = models.ForeignKey(
+        "funds.Fund",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="To whose account a deposit goes, or from whose a recall asks it back; the transfer may go elsewhere "
+        "since.",
+    )
     institution = models.CharField(max_length=40)
     rail = models.CharField(
         max_length=12, blank=True, choices=Rail.choices, help_text="Empty: the institution's usual way, a wire."
@@ -90,6 +100,11 @@ class BankInstruction(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(kind="withdrawal") | Q(account__isnull=False), name="withdrawal_has_account"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["deposit", "recall"], fund__isnull=False)
+                | (~Q(kind__in=["deposit", "recall"]) & Q(fund__isnull=True)),
+                name="instruction_at_a_fund",
             ),
             models.CheckConstraint(condition=Q(state__in=InstructionState.values), name="instruction_known_state"),
             models.CheckConstraint(

@@ -8,8 +8,10 @@ Longer than most modules: the arrivals are one table, and read best as one.
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
+from funds.models import Fund
 from transfers.models import BankInstruction, Transfer
 from transfers.services import family, orders, splitting
 from transfers.services.batch import Batch
@@ -146,7 +148,18 @@ def kept_by_the_fund(batch: Batch, row: Transfer, cause: Cause, credited: int) -
         places.resize(row.id, row.amount)
     else:
         row.amount = place
-    completed(batch, row, cause.order, settled=credited, fee=0)
+    brought_it = cause.order is not None and cause.order.fund_id == row.fund_id
+    completed(batch, row, cause.order if brought_it else None, settled=credited, fee=0)
+
+
+def at_its_former_fund(batch: Batch, row: Transfer, fund_id: uuid.UUID) -> None:
+    """A deposit to the fund that people redirected it from has settled after all: it is that fund's again. Needs the
+    locks of `Batch.lock_places_of_families`."""
+    places, before = _places(batch), row.fund_id
+    places.release(row.id)
+    row.fund = Fund.objects.get(pk=fund_id)
+    reason = "A deposit to this fund that had been taken for lost has settled after all."
+    batch.note(row, "transfer.redirected", from_fund=before, reason=reason)
 
 
 def completed(batch: Batch, row: Transfer, order: BankInstruction | None, *, settled: int, fee: int) -> None:

@@ -162,6 +162,17 @@ class Batch:
     def lock_places_of(self, transfers: Sequence[Transfer]) -> Places:
         return self.lock_places([(row.fund_id, row.investor_id) for row in transfers], [row.id for row in transfers])
 
+    def lock_places_of_families(self, transfers: Sequence[Transfer]) -> Places:
+        """Lock also the places at funds that these transfers were redirected from: a deposit that was sent there may
+        settle after all."""
+        former = BankInstruction.objects.filter(
+            bulk.Among("transfer_id", [row.id for row in transfers]), kind=BankInstruction.Kind.DEPOSIT
+        )
+        pairs = {(row.fund_id, row.investor_id) for row in transfers}
+        for transfer_id, fund_id in former.order_by().values_list("transfer_id", "fund_id").distinct():
+            pairs.add((fund_id, self.transfers[transfer_id].investor_id))
+        return self.lock_places(pairs, [row.id for row in transfers])
+
     # --- changes
 
     def bear(self, transfer: Transfer) -> None:
@@ -235,11 +246,12 @@ class Batch:
         self._decided[transfer.id] = (state, reason)
 
     def parties(self, transfer: Transfer, instruction: BankInstruction | None, at: datetime | None = None) -> Parties:
-        """Between whom the money of this transfer moves; `at` is the bank's date where the bank gave one."""
+        """Between whom the money of this transfer moves; `at` is the bank's date where the bank gave one. An order is
+        about the fund that it was sent to, whatever the transfer was redirected to since."""
         return Parties(
             transfer_id=transfer.id,
             account_id=transfer.source_account_id,
-            fund_id=transfer.fund_id,
+            fund_id=(instruction and instruction.fund_id) or transfer.fund_id,
             currency=transfer.currency,
             effective_at=at or self.at,
             instruction_id=instruction.id if instruction else None,

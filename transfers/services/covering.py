@@ -183,7 +183,7 @@ def _batch(transfer_ids: Sequence[uuid.UUID], actor: Actor, at: datetime) -> Bat
     batch = Batch(actor=actor, at=at)
     batch.lock_families(transfer_ids)
     batch.lock_accounts({row.source_account_id for row in batch.transfers.values()})
-    batch.lock_places_of(list(batch.transfers.values()))
+    batch.lock_places_of_families(list(batch.transfers.values()))
     batch.load_books(batch.transfers.values())
     return batch
 

@@ -72,7 +72,8 @@ class Books:
             elif (
                 kind == Kind.CASH and (draft.undoes or draft.row)[0] in "DX"
             ):  # rows W and R are about the investor's own cash
-                where.at_fund += line.amount
+                assert line.place.owner_id is not None
+                where.came_to_fund(line.place.owner_id, line.amount)
 
 
 def advanced(books: Books, family: Sequence[Transfer]) -> int:

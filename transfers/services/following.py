@@ -9,6 +9,8 @@ loaded its books.
 
 from __future__ import annotations
 
+import uuid
+
 from accounts.ledger.queries import Whereabouts
 from bridge.kernel.money import display
 from transfers.models import Transfer
@@ -96,12 +98,14 @@ def _grown(batch: Batch, row: Transfer, cause: Cause, to: int) -> int:
 
 
 def _at_the_fund(batch: Batch, row: Transfer, where: Whereabouts, cause: Cause) -> None:
-    """All that is left of it is with the fund."""
+    """All that is left of it is with the fund, or with one that people had redirected it from."""
     members = batch.family_of(row)
     unpaid = family.advanced(batch.books, members) > 0 or family.written_off(batch.books, members)
-    if row.state == State.COMPLETED:
-        if cause.why == Why.DEPOSIT_RETURNED and where.at_fund < row.amount:
-            arriving.shrink(batch, row, where.at_fund, "The fund's bank sent back a part of the deposit.")
+    home = _home(row, where)
+    there = where.at_funds[home]
+    if row.state == State.COMPLETED and home == row.fund_id:
+        if cause.why == Why.DEPOSIT_RETURNED and there < row.amount:
+            arriving.shrink(batch, row, there, "The fund's bank sent back a part of the deposit.")
         return
     if row.state == State.REFUNDING and cause.why == Why.REFUND_SETTLED and unpaid:
         arriving.refunded(batch, row, cause)
@@ -111,9 +115,18 @@ def _at_the_fund(batch: Batch, row: Transfer, where: Whereabouts, cause: Cause) 
             return  # the firm has paid for it twice; it waits for the fund's bank, or for a place
         row.reopen(at=batch.at, next_step=NextStep.DEPOSIT)
         batch.note(row, "transfer.reopened", **cause.instruction, code=cause.code, next_step=NextStep.DEPOSIT)
-    elif row.state in (State.REFUNDING, State.FROZEN):
+    elif row.state in (State.REFUNDING, State.FROZEN, State.COMPLETED):
         arriving.leave_for_clearing(batch, row, cause)
-    arriving.kept_by_the_fund(batch, row, cause, where.at_fund)
+    if home != row.fund_id:
+        arriving.at_its_former_fund(batch, row, home)
+    arriving.kept_by_the_fund(batch, row, cause, there)
+
+
+def _home(row: Transfer, where: Whereabouts) -> uuid.UUID:
+    """The fund that its money is with: its own as long as that has any."""
+    if where.at_funds.get(row.fund_id, 0) > 0:
+        return row.fund_id
+    return max(where.at_funds, key=lambda fund_id: (where.at_funds[fund_id], fund_id))
 
 
 def _nowhere(batch: Batch, row: Transfer, cause: Cause) -> None:

@@ -59,7 +59,7 @@ def unfreeze(*, transfer_id: uuid.UUID, reason: str, actor: Actor, at: datetime)
     if row is None or row.state != State.FROZEN:
         raise WrongState(state=row.state if row else "unknown", verb="released")
     kin = batch.family_of(row)
-    batch.lock_places_of(kin)
+    batch.lock_places_of_families(kin)
     frozen = batch.load_books(kin).of(row.id).frozen
     batch.post(rows.unfrozen(batch.parties(row, None), amount=frozen))
     follow(batch, row, Cause(Why.UNFROZEN, reason=reason[:200]))

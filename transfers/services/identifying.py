@@ -66,7 +66,7 @@ def identify_receipts(*, found: Sequence[Identification], actor: Actor, at: date
     batch = Batch(actor=actor, at=at)
     batch.lock_families({item.transfer_id for item in found if item.transfer_id is not None})
     batch.lock_accounts({row.source_account_id for row in batch.transfers.values()})
-    batch.lock_places_of(list(batch.transfers.values()))
+    batch.lock_places_of_families(list(batch.transfers.values()))
     batch.load_books(batch.transfers.values())
     results: list[Result] = []
     for item in found:

@@ -36,7 +36,7 @@ def attempts(transfers: Sequence[Transfer], kind: InstructionKind) -> dict[uuid.
 
 def terms(order: BankInstruction, transfer: Transfer) -> Policy:
     """What is in force for this instruction: of its institution, its rail and the transfer's fund."""
-    return policy(institution=order.institution, rail=order.rail, fund_id=transfer.fund_id)
+    return policy(institution=order.institution, rail=order.rail, fund_id=order.fund_id or transfer.fund_id)
 
 
 def waits(batch: Batch, transfer: Transfer) -> Policy:
@@ -62,7 +62,7 @@ def instruct(
     at_fund = kind in AT_THE_FUND
     elsewhere = transfer.refund_account_id if kind == InstructionKind.REFUND else None
     account_id = elsewhere or transfer.source_account_id
-    end = transfer.fund if at_fund else batch.accounts[account_id]
+    end = recalls or (transfer.fund if at_fund else batch.accounts[account_id])
     instruction = rows.new(
         BankInstruction,
         {
@@ -71,6 +71,7 @@ def instruct(
             "kind": kind.value,
             "attempt": attempt,
             "account_id": None if at_fund else account_id,
+            "fund_id": (recalls.fund_id if recalls else transfer.fund_id) if at_fund else None,
             "institution": end.institution,
             "rail": end.rail,
             "key": f"bridge-{ids.encode('instruction', new_id)}",

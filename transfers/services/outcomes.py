@@ -87,10 +87,14 @@ def apply_within(*, leg: Leg, reports: Sequence[Report], actor: Actor, at: datet
     ]
     if leg.kind != InstructionKind.DEPOSIT:
         batch.lock_accounts({transfer.source_account_id for _, _, transfer in found})
-    moved = [transfer for report, order, transfer in found if leg.needs_places(report, order, transfer)]
-    if moved:
-        families = {transfer.family_id for transfer in moved}
-        batch.lock_places_of([row for row in transfers.values() if row.family_id in families])
+    moving = [one for one in found if leg.needs_places(*one)]
+    if moving:
+        families = {transfer.family_id for _, _, transfer in moving}
+        kin = [row for row in transfers.values() if row.family_id in families]
+        if any(unplanned(*one) for one in moving):
+            batch.lock_places_of_families(kin)
+        else:
+            batch.lock_places_of(kin)
     if leg.kind == InstructionKind.DEPOSIT:
         batch.owing = ever_advanced(transfer.id for _, _, transfer in found)
     tries = _tries(found)

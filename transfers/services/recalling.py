@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models import F
 
-from accounts.ledger.queries import at_the_fund
+from accounts.ledger.queries import at_funds
 from bridge.kernel.errors import BridgeError, WrongState
 from bridge.kernel.gateway import InstructionKind, Report
 from bridge.kernel.results import Actor, Change, Done, Refused, Result
@@ -133,8 +133,9 @@ def begin_recalls(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Re
         batch = Batch(actor=actor, at=moment)
         found = batch.lock_transfers(transfer_ids)
         ready = [row for row in found.values() if row.blocker_code == RECALL_DUE]
-        there = at_the_fund([row.id for row in ready])
-        deposits = deposits_of(ready)
+        held = at_funds([row.id for row in ready])
+        there = {row.id: _to_recall(row, kept) for row in ready if (kept := held.get(row.id))}
+        deposits = deposits_of(ready, {row_id: fund_id for row_id, (fund_id, _) in there.items()})
         before = orders.attempts(ready, InstructionKind.RECALL)
         results: list[Result] = []
         for transfer_id in transfer_ids:
@@ -142,7 +143,7 @@ def begin_recalls(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Re
             if row is None or row not in ready:
                 results.append(Refused(transfer_id, WrongState(state=row.state if row else "unknown", verb="recalled")))
                 continue
-            amount, deposit = there.get(row.id, 0), deposits.get(row.id)
+            amount, deposit = there[row.id][1] if row.id in there else 0, deposits.get(row.id)
             if amount <= 0 or deposit is None:
                 _refuse(batch, row, NothingAtTheFund().detail)
                 results.append(Done(row.id, str(row.state), row.version))
@@ -173,14 +174,20 @@ def settle_recalls(*, reports: Sequence[Report], actor: Actor) -> list[Result]:
     return outcomes.apply(leg=LEG, reports=reports, actor=actor)
 
 
-def deposits_of(transfers: Sequence[Transfer]) -> dict[uuid.UUID, BankInstruction]:
-    """The deposit that brought each transfer's money to the fund: its own newest that settled, else an ancestor's."""
+def _to_recall(row: Transfer, kept: dict[uuid.UUID, int]) -> tuple[uuid.UUID, int]:
+    """From which fund, and how much: first what a fund has that the transfer was redirected from."""
+    fund_id = max(kept, key=lambda fund_id: (kept[fund_id] > 0 and fund_id != row.fund_id, kept[fund_id], fund_id))
+    return fund_id, kept[fund_id]
+
+
+def deposits_of(transfers: Sequence[Transfer], fund_of: dict[uuid.UUID, uuid.UUID]) -> dict[uuid.UUID, BankInstruction]:
+    """The deposit that brought each transfer's money to this fund: its own newest that settled, else an ancestor's."""
     found: dict[uuid.UUID, BankInstruction] = {}
-    asked = {row.id: (row.id, row.split_from_id) for row in transfers}
+    asked = {row.id: (row.id, row.split_from_id) for row in transfers if row.id in fund_of}
     while asked:
         owners = {owner for owner, _ in asked.values()}
         newest = {
-            order.transfer_id: order
+            (order.transfer_id, order.fund_id): order
             for order in BankInstruction.objects.filter(
                 transfer__in=owners,
                 kind=InstructionKind.DEPOSIT,
@@ -188,8 +195,9 @@ def deposits_of(transfers: Sequence[Transfer]) -> dict[uuid.UUID, BankInstructio
                 settled_amount__gt=F("returned_amount"),
             ).order_by("attempt")
         }
-        found |= {wanted: newest[owner] for wanted, (owner, _) in asked.items() if owner in newest}
-        upwards = {wanted: parent for wanted, (owner, parent) in asked.items() if owner not in newest and parent}
+        own = {wanted: newest.get((owner, fund_of[wanted])) for wanted, (owner, _) in asked.items()}
+        found |= {wanted: order for wanted, order in own.items() if order is not None}
+        upwards = {wanted: parent for wanted, (_, parent) in asked.items() if own[wanted] is None and parent}
         above = dict(Transfer.objects.filter(pk__in=upwards.values()).values_list("id", "split_from_id"))
         asked = {wanted: (parent, above[parent]) for wanted, parent in upwards.items()}
     return found

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from accounts.models import InvestorAccount
 from bridge.kernel.errors import BridgeError, NotFound
-from bridge.kernel.gateway import InstructionKind
 from bridge.kernel.results import Actor, Done, Refused, Result
 from bridge.kernel.transactions import require_atomic
 from funds.models import Fund, Verification
@@ -127,12 +126,6 @@ def cannot_redirect(transfer: Transfer, fund: Fund) -> BridgeError | None:
     orders = BankInstruction.objects.filter(transfer_id=transfer.id)
     if orders.filter(state__in=[str(state) for state in LIVE]).exists():
         return CannotRedirect(why="A payment of it is on its way: wait for the bank's answer.")
-    if orders.filter(kind=InstructionKind.DEPOSIT).exists():
-        why = (
-            "A deposit to its fund was sent before, and may still settle there. Refund the investor, who can ask for a "
-            "transfer to the other fund."
-        )
-        return CannotRedirect(why=why)
     return None
 
 

@@ -85,13 +85,15 @@ def _interest(order: BankInstruction, report: Report) -> int:
 
 
 def _holders(batch: Batch, transfer: Transfer, order: BankInstruction) -> list[Holder]:
-    """Those of the family with money at the fund: who made this deposit first, then the others by age."""
+    """Those of the family with money at the deposit's fund: who made this deposit first, then the others by age."""
     members = batch.family_of(transfer)
     books = batch.load_books(members)
     asked = {recall.transfer_id for recall in _recalls(batch, order)}
     asked |= {row.id for row in members if row.blocker_code == RECALL_DUE}
     ranked = sorted(members, key=lambda row: (row.id != transfer.id, row.id))
-    return [Holder(row.id, books.of(row.id).at_fund, row.id in asked) for row in ranked if books.of(row.id).at_fund > 0]
+    assert order.fund_id is not None
+    there = {row.id: books.of(row.id).at_funds.get(order.fund_id, 0) for row in ranked}
+    return [Holder(row.id, there[row.id], row.id in asked) for row in ranked if there[row.id] > 0]
 
 
 def _recalls(batch: Batch, deposit: BankInstruction) -> list[BankInstruction]:

@@ -87,7 +87,7 @@ def reverse_postings(*, reversals: Sequence[Reversal], actor: Actor, at: datetim
     batch = Batch(actor=actor, at=at)
     batch.lock_families({row.transfer_id for row in found.values() if row.transfer_id is not None})
     batch.lock_accounts({row.source_account_id for row in batch.transfers.values()})
-    batch.lock_places_of(list(batch.transfers.values()))
+    batch.lock_places_of_families(list(batch.transfers.values()))
     batch.load_books(batch.transfers.values())
     results: list[Result] = []
     for item in reversals:

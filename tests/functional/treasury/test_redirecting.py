@@ -12,15 +12,16 @@ from accounts.models import InvestorAccount
 from bridge.events import queries as events
 from bridge.kernel import clock
 from bridge.kernel.errors import NotFound
-from bridge.kernel.results import Change, Refused
+from bridge.kernel.results import Change, Done, Refused
 from bridge.sandbox.model import Fault
 from funds.models import Allocation, Fund, FundCapacity, Verification
 from funds.services import set_fund_status
-from tests.functional.treasury.conftest import Treasury
-from tests.world import MAKER
+from tests.functional.treasury.conftest import Treasury, published
+from tests.world import CHECKER, MAKER
 from transfers import services
+from transfers.controls import stops
 from transfers.engine import drain
-from transfers.models import Transfer
+from transfers.models import BankInstruction, Transfer
 from transfers.money_approvals import PAY_ELSEWHERE, REDIRECT
 from transfers.services.permitting import NotSafe
 from transfers.services.redirecting import AccountUnusable, CannotRedirect
@@ -111,14 +112,6 @@ class TestAnotherFund:
         with pytest.raises(NotFound):
             desk.asked(REDIRECT, transfer.id, {"fund": str(transfer.id), "why": "x"})
 
-    def test_not_after_a_deposit_that_may_still_settle_there(self, desk: Treasury) -> None:
-        desk.fault(Fault.REJECT, kind="deposit", code="AC04")
-        transfer = desk.request(desk.account(), desk.fund(on_deposit_failure="hold"), AMOUNT)
-        desk.run(rounds=6)
-        assert desk.fresh(transfer).blocker_code == "deposit_rejected"
-        with pytest.raises((CannotRedirect, NotSafe)):
-            desk.asked(REDIRECT, transfer.id, to(desk.fund()))
-
     def test_not_in_another_state(self, desk: Treasury) -> None:
         (done,) = desk.moved()
         with pytest.raises(NotSafe):
@@ -132,6 +125,112 @@ class TestAnotherFund:
         assert isinstance(result, Refused)
         assert result.error.code == "approval_void"
         assert places(other) == (0, 0, 0)
+
+
+class TestAfterADepositWasSent:
+    """The first fund's bank rejects the deposit, people send the money to another fund, and then the first deposit
+    settles after all: it was sent to the first fund, so that is where it is booked."""
+
+    def test_the_other_fund_gets_the_money(self, desk: Treasury) -> None:
+        transfer, other = rejected(desk), desk.fund()
+        desk.agreed(REDIRECT, transfer.id, to(other))
+        desk.run(rounds=8)
+        assert desk.fresh(transfer).state == "completed"
+        assert [order.fund_id for order in deposits(transfer)] == [transfer.fund_id, other.id]
+        assert (money(transfer.fund), money(other)) == (0, AMOUNT)
+
+    def test_it_settles_late_before_the_second_was_sent(self, desk: Treasury) -> None:
+        transfer, other = rejected(desk), desk.fund()
+        stop_deposits(other)
+        desk.agreed(REDIRECT, transfer.id, to(other))
+        settles_late(desk, transfer)
+        back = desk.fresh(transfer)
+        assert (back.state, back.fund_id, back.blocker_code) == ("completed", transfer.fund_id, "")
+        assert (places(transfer.fund), places(other)) == ((1, 0, AMOUNT), (0, 0, 0))
+        assert (money(transfer.fund), money(other)) == (AMOUNT, 0)
+        assert story(transfer).count("transfer.redirected") == 2
+        published()
+
+    def test_where_the_first_fund_has_no_place_any_more_it_waits_for_one(self, desk: Treasury) -> None:
+        transfer, other = rejected(desk, seat_limit=1), desk.fund()
+        stop_deposits(other)
+        desk.agreed(REDIRECT, transfer.id, to(other))
+        desk.request(desk.account(), transfer.fund, AMOUNT)
+        settles_late(desk, transfer)
+        back = desk.fresh(transfer)
+        assert (back.state, back.fund_id, back.blocker_code) == ("returned", transfer.fund_id, "no_place")
+        desk.bank.books.settings.recall_honoured = True
+        services.recall_transfers(changes=[Change(transfer.id)], actor=CHECKER)
+        desk.run(rounds=10)
+        assert desk.fresh(transfer).state == "refunded"
+        assert (money(transfer.fund), money(other)) == (AMOUNT, 0)  # of the one that has the seat
+
+    def test_it_settles_late_after_the_second_has_settled_and_is_recalled(self, desk: Treasury) -> None:
+        transfer, other = rejected(desk), desk.fund()
+        desk.agreed(REDIRECT, transfer.id, to(other))
+        desk.run(rounds=8)
+        settles_late(desk, transfer)
+        found = desk.fresh(transfer)
+        assert (found.state, found.fund_id, found.blocker_code) == ("completed", other.id, "advance_open")
+        assert (money(transfer.fund), money(other)) == (AMOUNT, AMOUNT)
+        desk.bank.books.settings.recall_honoured = True
+        services.recall_transfers(changes=[Change(transfer.id)], actor=CHECKER)
+        desk.run()
+        recall = transfer.instructions.get(kind="recall")
+        assert (recall.fund_id, recall.recalls.attempt, recall.amount) == (transfer.fund_id, 1, AMOUNT)
+        found = desk.fresh(transfer)
+        assert (found.state, found.fund_id, found.blocker_code) == ("completed", other.id, "")
+        assert (money(transfer.fund), money(other)) == (0, AMOUNT)
+        assert places(other) == (1, 0, AMOUNT)
+
+    @pytest.mark.parametrize("verb", ["reject", "return"])
+    def test_it_settles_late_and_the_second_fails(self, desk: Treasury, verb: str) -> None:
+        transfer, other = rejected(desk), desk.fund()
+        desk.agreed(REDIRECT, transfer.id, to(other))
+        desk.run(rounds=0 if verb == "reject" else 8)
+        assert desk.fresh(transfer).state == ("depositing" if verb == "reject" else "completed")
+        settles_late(desk, transfer, rounds=0)
+        with desk.house.lock:
+            second = desk.at_bank(deposits(transfer)[1])
+            assert desk.bank.force(second, verb=verb, given={"code": "AC04"}, now=desk.bank_time()) is None
+        desk.run(rounds=8)
+        back = desk.fresh(transfer)
+        assert (back.state, back.fund_id, back.blocker_code) == ("completed", transfer.fund_id, "")
+        assert (money(transfer.fund), money(other)) == (AMOUNT, 0)
+        assert (places(transfer.fund), places(other)) == ((1, 0, AMOUNT), (0, 0, 0))
+        published()
+
+
+def rejected(desk: Treasury, **given: Any) -> Transfer:
+    """In clearing, because its fund's bank rejected the deposit."""
+    desk.fault(Fault.REJECT, kind="deposit", code="AC04")
+    transfer = desk.request(desk.account(), desk.fund(on_deposit_failure="hold", **given), AMOUNT)
+    desk.run(rounds=6)
+    found = desk.fresh(transfer)
+    assert found.blocker_code == "deposit_rejected"
+    return found
+
+
+def deposits(transfer: Transfer) -> list[BankInstruction]:
+    return list(transfer.instructions.filter(kind="deposit").order_by("attempt"))
+
+
+def settles_late(desk: Treasury, transfer: Transfer, *, rounds: int = 3) -> None:
+    """The first deposit, which its bank had rejected."""
+    with desk.house.lock:
+        first = desk.at_bank(deposits(transfer)[0])
+        assert desk.bank.force(first, verb="settle", given={}, now=desk.bank_time()) is None
+    desk.run(rounds=rounds)
+
+
+def money(fund: Fund) -> int:
+    return balance(owner_id=fund.id, kind=Kind.CASH, currency="USD")
+
+
+def stop_deposits(fund: Fund) -> None:
+    wanted = stops.NewStop(scope="fund", fund_id=fund.id, deposits=True, why="The fund asked us to wait.")
+    (result,) = stops.set_stops(stops=[wanted], actor=CHECKER)
+    assert isinstance(result, Done), result
 
 
 def refused(desk: Treasury, fault: Fault = Fault.REJECT, **given: Any) -> Transfer:

@@ -41,6 +41,8 @@ def instruction(transfer: Transfer, **given: Any) -> BankInstruction:
         "created_at": transfer.created_at,
         **given,
     }
+    if values["kind"] in ("deposit", "recall"):
+        values.setdefault("fund", transfer.fund)
     return BankInstruction(**values)
 
 
@@ -112,6 +114,7 @@ class TestInstructions:
             ({"returned_amount": -1}, "instruction_facts"),
             ({"fee": -1}, "instruction_facts"),
             ({"kind": "withdrawal", "account": None}, "withdrawal_has_account"),
+            ({"kind": "deposit", "fund": None}, "instruction_at_a_fund"),
             ({"state": "lost"}, "instruction_known_state"),
         ],
     )
