@@ -12,8 +12,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.cache import cache
+from prometheus_client import Counter
 
 from bridge.kernel import ids
+
+READS = Counter(
+    "bridge_balance_cache_reads",
+    "Balances looked up in the cache, by result: hit, miss, stale (money has moved since), unreachable.",
+    ["result"],
+)
 
 TTL = 60  # seconds
 _GENERATION_TTL = 24 * 3600
@@ -35,10 +42,16 @@ def read(account_id: uuid.UUID) -> dict[str, Any] | None:
         kept = cache.get_many([_balance_key(account_id), _generation_key(account_id)])
     except Exception as error:
         logger.warning("balance cache does not answer: %s", error)
+        READS.labels("unreachable").inc()
         return None
     found = kept.get(_balance_key(account_id))
-    if not found or found["generation"] != kept.get(_generation_key(account_id), _FIRST):
+    if not found:
+        READS.labels("miss").inc()
         return None
+    if found["generation"] != kept.get(_generation_key(account_id), _FIRST):
+        READS.labels("stale").inc()
+        return None
+    READS.labels("hit").inc()
     return found["balance"]
 
 

@@ -10,6 +10,7 @@ class KernelConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from bridge.kernel import crashpoints  # noqa: PLC0415  settings must be ready
+        from bridge.kernel import crashpoints, retention  # noqa: PLC0415  settings and models must be ready
 
         crashpoints.arm_from_environment()
+        retention.register_frameworks()
