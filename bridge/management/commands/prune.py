@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError(f"--days takes 0 to {LONGEST}.")
         keep = None if days is None else timedelta(days=days)
         moment = clock.now()
-        found = []
+        found: list[tuple[Log, datetime, int]] = []
         console = Console(stderr=True, quiet=options["json"])
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             for log in chosen:
@@ -41,13 +41,14 @@ class Command(BaseCommand):
                     bar = progress.add_task(log.name, total=rows)
                     rows = retention.prune(log, at=moment, keep=keep, told=lambda n, bar=bar: progress.advance(bar, n))  # type: ignore[misc]
                 before = moment - (log.keep if keep is None else keep)
-                found.append({"log": log.name, "what": log.what, "before": before.isoformat(), "rows": rows})
+                found.append((log, before, rows))
         if options["json"]:
-            self.stdout.write(json.dumps({"deleted": not options["dry_run"], "logs": found}))
+            body = [{"log": log.name, "before": before.isoformat(), "rows": rows} for log, before, rows in found]
+            self.stdout.write(json.dumps({"deleted": not options["dry_run"], "logs": body}))
             return
         table = Table("log", "what", "before", "would be deleted" if options["dry_run"] else "deleted")
-        for row in found:
-            table.add_row(row["log"], row["what"], row["before"][:19], f"{row['rows']:,}")
+        for log, before, rows in found:
+            table.add_row(log.name, log.what, f"{before:%Y-%m-%d %H:%M}", f"{rows:,}")
         console_for(self.stdout).print(table)
 
 
