@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import DateTimeField, Q
 
 from accounts.models import ComplianceProfile, InvestorAccount
-from bridge.kernel import bulk, rows
+from bridge.kernel import bulk, compiled
 from funds.models import Allocation, Fund, RuleOverride, RuleParameters, Subscription
 from funds.rules import compliance
 from funds.rules.engine import Override
@@ -151,15 +151,23 @@ def _eligibility(fund: Fund, profile: ComplianceProfile | None) -> compliance.El
 
 
 def _profiles(investors: Iterable[uuid.UUID]) -> dict[uuid.UUID, ComplianceProfile]:
-    found = rows.read(ComplianceProfile.objects.filter(bulk.Among("pk", investors)))
-    return {profile.pk: profile for profile in found}
+    return {profile.pk: profile for profile in compiled.by_key(ComplianceProfile, investors)}
+
+
+def _now() -> compiled.Given:
+    return compiled.Given("at", "timestamptz", DateTimeField())
+
+
+_active = compiled.Rows(
+    RuleParameters,
+    lambda: RuleParameters.objects.filter(state=RuleParameters.State.ACTIVE.value, effective_from__lte=_now()).filter(
+        Q(effective_to__isnull=True) | Q(effective_to__gt=_now())
+    ),
+)
 
 
 def _parameter_rows(at: datetime) -> list[ParameterRow]:
-    rows = RuleParameters.objects.filter(state=RuleParameters.State.ACTIVE, effective_from__lte=at).filter(
-        Q(effective_to__isnull=True) | Q(effective_to__gt=at)
-    )
-    return [as_row(row) for row in rows]
+    return [as_row(row) for row in _active(at=at)]
 
 
 def as_row(row: RuleParameters) -> ParameterRow:

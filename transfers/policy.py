@@ -19,9 +19,8 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from django.db import connection
 
-from bridge.kernel import clock, waits
+from bridge.kernel import bulk, clock, waits
 from bridge.kernel.rails import Rail
 from bridge.kernel.transactions import read_once
 from bridge.kernel.waits import BusinessDays, Wait
@@ -90,9 +89,9 @@ class Policy:
 BY_RAIL: Mapping[str, Mapping[str, Any]] = {Rail.ACH: {"settle_within": TWO_DAYS}}
 
 # The newest row of each scope at a moment. The table has a row per change that two people made: small for ever.
-_IN_FORCE = """
+IN_FORCE = """
     SELECT DISTINCT ON (scope_id) institution, rail, fund_id, values FROM transfers_parameters
-    WHERE effective_from <= %s ORDER BY scope_id, effective_from DESC
+    WHERE effective_from <= {at} ORDER BY scope_id, effective_from DESC
 """
 Layers = Mapping[tuple[str, str, uuid.UUID | None], Mapping[str, Any]]
 
@@ -120,9 +119,15 @@ def policy(
 
 def in_force(at: datetime) -> Layers:
     """What each scope sets at a moment, by institution, rail and fund."""
-    with connection.cursor() as cursor:
-        cursor.execute(_IN_FORCE, [at])
-        return {(row[0], row[1], row[2]): json.loads(row[3]) for row in cursor.fetchall()}
+    rows = bulk.execute(IN_FORCE.format(at="%s"), [at]).fetchall()
+    return {(row[0], row[1], row[2]): json.loads(row[3]) for row in rows}
+
+
+def know(layers: Layers) -> None:
+    """For a unit of work whose caller has just read what each scope sets, in the statement before: read once."""
+    once = read_once()
+    if once is not None:
+        once[Policy] = layers
 
 
 def resolved(layers: Layers, *, institution: str = "", rail: str = "", fund_id: uuid.UUID | None = None) -> Policy:

@@ -12,8 +12,8 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
 
+from bridge.kernel import bulk
 from bridge.kernel.errors import BridgeError
 
 _pinned: ContextVar[datetime | None] = ContextVar("pinned_time", default=None)
@@ -27,18 +27,26 @@ class ClockIsReal(BridgeError):
     message = "Only a sandbox may move its clock."
 
 
+# The time in a statement that asks for more than that; its parameter is `given()`.
+SQL = "coalesce(%s::timestamptz, now() + coalesce((SELECT \"offset\" FROM kernel_clockoffset), interval '0'))"
+
+
 def now() -> datetime:
     """The time of this transaction, aware, in UTC."""
+    known = given()
+    if known is not None:
+        return known
+    value: datetime = bulk.execute(f"SELECT {SQL}", [None]).fetchone()[0]
+    return value
+
+
+def given() -> datetime | None:
+    """The time where the database need not be asked: pinned in a unit of work, or told by a simulation."""
     pinned = _pinned.get()
     if pinned is not None:
         return pinned
     source = _source.get()
-    if source is not None:
-        return source()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now() + coalesce((SELECT \"offset\" FROM kernel_clockoffset), interval '0')")
-        (value,) = cursor.fetchone()
-    return value
+    return source() if source is not None else None
 
 
 @contextmanager

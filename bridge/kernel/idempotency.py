@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
-from bridge.kernel import bulk
+from bridge.kernel import bulk, clock, columns
 from bridge.kernel.errors import (
     BridgeError,
     IdempotencyKeyMalformed,
@@ -28,6 +26,11 @@ from bridge.kernel.transactions import require_atomic
 
 MAX_KEY = 255
 _SCOPE = ("principal", "method", "route", "key")
+_TAKE = f"""
+    SELECT {clock.SQL}, ARRAY(
+        SELECT pg_try_advisory_xact_lock(number) FROM unnest(%s::bigint[]) WITH ORDINALITY AS k(number, n) ORDER BY n
+    )
+"""  # noqa: S608 our own text
 _LOOK_UP = """
     SELECT k.n, i.body_hash, i.status, i.answer, i.headers
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS k(principal, method, route, key, n)
@@ -86,22 +89,41 @@ def replay_each(keys: Sequence[Key]) -> list[Answer | BridgeError | None]:
 
     Per key: the stored answer, None where it is free and now taken, or the error that `replay` raises.
     """
-    require_atomic()
-    if not keys:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT n, pg_try_advisory_xact_lock(number) FROM unnest(%s::bigint[]) WITH ORDINALITY AS k(number, n)",
-            [[key.lock_number for key in keys]],
-        )
-        taken = {n - 1 for n, ours in cursor.fetchall() if ours}
+    taking = Taking(keys)
+    taking()
+    return taking.known()
+
+
+class Taking:
+    """`replay_each` for a unit of work that begins with it, and tells its time in the same statement:
+
+    taking = Taking(keys)
+    with unit_of_work(taking) as moment:
+        known = taking.known()
+    """
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        self._keys = keys
+        self._taken: list[bool] = []
+
+    def __call__(self) -> datetime:
+        """Try to take the keys for this transaction; gives its time."""
+        require_atomic()
+        numbers = columns.any_of([key.lock_number for key in self._keys])
+        moment, self._taken = bulk.execute(_TAKE, [clock.given(), numbers]).fetchone()
+        return moment
+
+    def known(self) -> list[Answer | BridgeError | None]:
+        """What `replay_each` gives."""
+        if not self._keys:
+            return []
         # Only a statement that begins after the locks were taken sees what their last holders committed.
-        cursor.execute(_LOOK_UP, [[getattr(key, name) for key in keys] for name in _SCOPE])
-        stored = {n - 1: row for n, *row in cursor.fetchall()}
-    return [
-        RequestInFlight() if n not in taken else _stored(key, *stored[n]) if n in stored else None
-        for n, key in enumerate(keys)
-    ]
+        scopes = [columns.texts([getattr(key, name) for key in self._keys]) for name in _SCOPE]
+        stored = {n - 1: row for n, *row in bulk.execute(_LOOK_UP, scopes).fetchall()}
+        return [
+            RequestInFlight() if not taken else _stored(key, *stored[n]) if n in stored else None
+            for n, (key, taken) in enumerate(zip(self._keys, self._taken, strict=True))
+        ]
 
 
 def keep(key: Key, answer: Answer, *, at: datetime) -> None:

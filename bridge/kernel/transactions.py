@@ -31,14 +31,15 @@ _read_once: ContextVar[dict[Any, Any] | None] = ContextVar("read_once", default=
 
 
 @contextmanager
-def unit_of_work() -> Iterator[datetime]:
+def unit_of_work(begin: Callable[[], datetime] = clock.now) -> Iterator[datetime]:
     """The one transaction of a service. Yields its time, which every row of it carries.
 
-    Durable: when the block ends without an error, the work is committed. Raises `RuntimeError` inside another
+    Durable: when the block ends without an error, the work is committed. `begin` is its first statement and tells the
+    time: what else must come first comes with it (`idempotency.Taking`). Raises `RuntimeError` inside another
     transaction.
     """
     with transaction.atomic(durable=True):
-        moment = clock.now()
+        moment = begin()
         token = _read_once.set({})
         try:
             with clock.pinned(moment), locking.ordered():

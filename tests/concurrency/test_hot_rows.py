@@ -186,8 +186,8 @@ class TestOneKey:
         body = {"amount": AMOUNT}
         key = Key.of(principal="7", method="POST", route="/transfers", key="the-key", body=body)
 
-        def render(results: Sequence[Done]) -> list[Answer]:
-            return [Answer(201, {"id": str(result.id)}) for result in results]
+        def render(opened: Sequence[services.Opened]) -> list[Answer]:
+            return [Answer(201, {"id": str(one.transfer.id)}) for one in opened]
 
         call = partial(
             services.request_transfers_once,

@@ -27,7 +27,6 @@ from transfers import facts, services
 from transfers.api.rendering import render_each
 from transfers.api.requests import as_request, refuse
 from transfers.api.serializers import BulkAnswerSerializer, BulkReader, BulkRowSerializer, BulkSerializer
-from transfers.policy import policy
 
 ROWS_AT_ONCE = 500  # per transaction: keeps locks short, and one key's lock per row in PostgreSQL's lock table
 Outcome = dict[str, Any]
@@ -104,9 +103,7 @@ class TransferBulkView(BridgeView):
 
     def _carry_out(self, request: Request, rows: Sequence[Row], outcomes: dict[int, Outcome]) -> None:
         """Ask each bank once for all rows, then open the transfers batch by batch."""
-        seen = facts.gather(
-            account_ids={row.request.source_account_id for row in rows}, max_age=policy().balance_age_create
-        )
+        seen = facts.gather_for_requests(row.request.source_account_id for row in rows)
         render = render_each(status=201, location=reverse("transfers"), inside=sees_everything(request.user))
         for start in range(0, len(rows), ROWS_AT_ONCE):
             part = rows[start : start + ROWS_AT_ONCE]

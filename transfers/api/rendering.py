@@ -14,9 +14,9 @@ from bridge.kernel.api.headers import etag
 from bridge.kernel.api.moments import moment
 from bridge.kernel.api.naming import outside
 from bridge.kernel.idempotency import Answer
-from bridge.kernel.results import Done, Refused, Result
+from bridge.kernel.results import Refused, Result
 from funds.models import Reservation, Verification
-from transfers import disclosure
+from transfers import disclosure, services
 from transfers.blockers import allowed
 from transfers.models import BankInstruction, Transfer, Work
 from transfers.states import State, Step
@@ -38,28 +38,47 @@ def render_transfers(transfers: Sequence[Transfer], *, inside: bool) -> list[dic
     }
     waiting = waiting_for_earlier(transfers)
     return [
-        {
-            "id": row.public_id,
-            "object": "transfer",
-            "state": str(row.state) if inside else disclosure.state(row.state),
-            "amount": row.amount,
-            "currency": row.currency,
-            "source_account": ids.encode("account", row.source_account_id),
-            "fund": ids.encode("fund", row.fund_id),
-            "reservation": _reservation(places.get(row.id)),
-            "legs": legs.get(row.id, []),
-            "decisions": decisions.get(row.id, []),
-            "blocker": _blocker(row, decisions.get(row.id, []), waits=row.id in waiting, inside=inside),
-            "version": row.version,
-            "created_at": moment(row.created_at),
-            "expected_at": moment(row.expected_at),
-            "final_at": moment(row.final_at),
-            "external_id": row.external_id,
-            "metadata": row.metadata,
-            "livemode": row.livemode,
-        }
+        _transfer(
+            row,
+            place=_reservation(places.get(row.id)),
+            legs=legs.get(row.id, []),
+            decisions=decisions.get(row.id, []),
+            waits=row.id in waiting,
+            inside=inside,
+        )
         for row in transfers
     ]
+
+
+def _transfer(
+    row: Transfer,
+    *,
+    place: dict[str, Any] | None,
+    legs: list[dict[str, Any]],
+    decisions: list[dict[str, Any]],
+    waits: bool,
+    inside: bool,
+) -> dict[str, Any]:
+    return {
+        "id": row.public_id,
+        "object": "transfer",
+        "state": str(row.state) if inside else disclosure.state(row.state),
+        "amount": row.amount,
+        "currency": row.currency,
+        "source_account": ids.encode("account", row.source_account_id),
+        "fund": ids.encode("fund", row.fund_id),
+        "reservation": place,
+        "legs": legs,
+        "decisions": decisions,
+        "blocker": _blocker(row, decisions, waits=waits, inside=inside),
+        "version": row.version,
+        "created_at": moment(row.created_at),
+        "expected_at": moment(row.expected_at),
+        "final_at": moment(row.final_at),
+        "external_id": row.external_id,
+        "metadata": row.metadata,
+        "livemode": row.livemode,
+    }
 
 
 def waiting_for_earlier(transfers: Sequence[Transfer]) -> set[uuid.UUID]:
@@ -121,16 +140,22 @@ def _blocker(row: Transfer, decisions: Sequence[dict[str, Any]], *, waits: bool,
     return {"code": code, "message": message, "actions": [str(deed) for deed in safe]}
 
 
-def render_each(*, status: int, location: str, inside: bool) -> Callable[[Sequence[Done]], list[Answer]]:
-    """A renderer for what a service opened: one answer for each, with its address behind `location`."""
+def render_each(*, status: int, location: str, inside: bool) -> services.RenderEach:
+    """A renderer for what a service opened: one answer for each, with its address behind `location`. Asks nothing."""
 
-    def render(results: Sequence[Done]) -> list[Answer]:
-        found = Transfer.objects.in_bulk([result.id for result in results])
-        bodies = render_transfers([found[result.id] for result in results], inside=inside)
-        return [
-            Answer(status, body, {"ETag": etag(body["version"]), "Location": f"{location}/{body['id']}"})
-            for body in bodies
-        ]
+    def render(opened: Sequence[services.Opened]) -> list[Answer]:
+        return [_answer(one) for one in opened]
+
+    def _answer(one: services.Opened) -> Answer:
+        body = _transfer(
+            one.transfer,
+            place={"state": "reserved", "expires_at": moment(one.place_until)} if one.place_until else None,
+            legs=[],
+            decisions=one.decisions if inside else disclosure.decisions(one.decisions),
+            waits=one.waits,
+            inside=inside,
+        )
+        return Answer(status, body, {"ETag": etag(one.transfer.version), "Location": f"{location}/{body['id']}"})
 
     return render
 

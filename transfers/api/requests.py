@@ -28,7 +28,6 @@ from transfers.api.serializers import (
     TransferRequestSerializer,
     TransferSerializer,
 )
-from transfers.policy import policy
 from transfers.states import State
 
 MOVERS = (Role.MAKER, Role.SERVICE, Role.INVESTOR)  # in the strongest role that the login has
@@ -95,7 +94,7 @@ def as_request(body: dict[str, Any]) -> services.TransferRequest:
 
 
 def seen_for(wanted: services.TransferRequest) -> facts.Facts:
-    return facts.gather(account_ids=[wanted.source_account_id], max_age=policy().balance_age_create)
+    return facts.gather_for_requests([wanted.source_account_id])
 
 
 class TransfersView(BridgeView):

@@ -16,6 +16,7 @@ from transfers.services.holding import hold_back_withdrawals
 from transfers.services.recalling import begin_recalls, give_up_recalls, recall_transfers, settle_recalls
 from transfers.services.requesting import (
     CheckResult,
+    Opened,
     RenderEach,
     TransferRequest,
     check_transfers,
@@ -28,6 +29,7 @@ from transfers.services.withdrawing import begin_withdrawals, settle_withdrawals
 
 __all__ = [
     "CheckResult",
+    "Opened",
     "RenderEach",
     "TransferRequest",
     "approve_transfers",

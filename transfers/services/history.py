@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -13,30 +14,46 @@ from funds.rules.compliance import VelocityFacts
 
 WINDOW = timedelta(hours=24)
 
-_DUPLICATES = """
-    SELECT u.n, count(t.id), (array_agg(t.id ORDER BY t.id DESC))[1]
-    FROM unnest(%s::int[], %s::uuid[], %s::uuid[], %s::bigint[]) AS u(n, account_id, fund_id, amount)
-    JOIN transfers_transfer AS t ON t.source_account_id = u.account_id AND t.fund_id = u.fund_id
-        AND t.amount = u.amount AND t.created_at > %s
-        AND t.state NOT IN ('rejected', 'cancelled', 'expired', 'failed') AND t.split_from_id IS NULL
-    GROUP BY u.n
+# Per request, in its order: its duplicates, and the account's first transfer that is about to be withdrawn.
+_EARLIER = """
+    SELECT d.alike, d.latest, w.first_seq
+    FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[]) WITH ORDINALITY AS u(account_id, fund_id, amount, n)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS alike, (array_agg(t.id ORDER BY t.id DESC))[1] AS latest FROM transfers_transfer AS t
+        WHERE t.source_account_id = u.account_id AND t.fund_id = u.fund_id
+            AND t.amount = u.amount AND t.created_at > %s
+            AND t.state NOT IN ('rejected', 'cancelled', 'expired', 'failed') AND t.split_from_id IS NULL
+    ) AS d
+    CROSS JOIN LATERAL (
+        SELECT min(w.account_seq) AS first_seq FROM transfers_work AS w
+        WHERE w.account_id = u.account_id AND w.step IN ('withdraw', 'ask_withdrawal')
+    ) AS w
+    ORDER BY u.n
 """
 
 
-def find_duplicates(wanted: Sequence[tuple[uuid.UUID, uuid.UUID, int]], *, at: datetime) -> dict[int, tuple[int, str]]:
-    """For each (account, fund, amount): how many like it in the last 24 hours that did not come to nothing."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _DUPLICATES,
-            [
-                list(range(len(wanted))),
-                [row[0] for row in wanted],
-                [row[1] for row in wanted],
-                [row[2] for row in wanted],
-                at - WINDOW,
-            ],
-        )
-        return {number: (count, ids.encode("transfer", latest)) for number, count, latest in cursor.fetchall()}
+class Earlier(NamedTuple):
+    """What an account has asked for before: how many alike, the latest of them, and the first in its order that is
+    about to be withdrawn or waits for its answer (None: none)."""
+
+    alike: int
+    latest: str
+    first_seq: int | None
+
+
+def look_back(wanted: Sequence[tuple[uuid.UUID, uuid.UUID, int]], *, at: datetime) -> list[Earlier]:
+    """For each (account, fund, amount) what came before it; alike are those of the last 24 hours that did not come to
+    nothing."""
+    if not wanted:
+        return []
+    accounts, funds, amounts = zip(*wanted, strict=True)
+    found = bulk.execute(
+        _EARLIER, [columns.uuids(accounts), columns.uuids(funds), columns.any_of(list(amounts)), at - WINDOW]
+    )
+    return [
+        Earlier(alike, ids.encode("transfer", latest) if latest else "", first_seq)
+        for alike, latest, first_seq in found.fetchall()
+    ]
 
 
 _VELOCITY = """

@@ -14,7 +14,7 @@ from typing import Any
 from accounts import holds
 from accounts.models import InvestorAccount
 from bridge.approvals.services import Proposal
-from bridge.kernel import crashpoints, idempotency, ids
+from bridge.kernel import compiled, crashpoints, idempotency, ids, rows
 from bridge.kernel.crashpoints import Point
 from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.money import MAX_AMOUNT, display
@@ -24,6 +24,7 @@ from funds.models import Fund, Verification
 from funds.places import Places
 from funds.rules.engine import Verdict
 from funds.rules.outcomes import Outcome
+from transfers import policy as policies
 from transfers.facts import Facts
 from transfers.models import Transfer
 from transfers.policy import policy
@@ -33,7 +34,6 @@ from transfers.services.verifying import Subject
 from transfers.states import HELD, State, Step
 
 Render = Callable[[list[Result]], idempotency.Answer]
-RenderEach = Callable[[Sequence[Done]], list[idempotency.Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,22 @@ class CheckResult:
     outcome: str
     state: str
     decisions: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A transfer that this unit of work has opened, and what its answer says beside it: nothing is read again.
+
+    `place_until`: until when its place is reserved, None where it has none. `waits`: behind an earlier withdrawal.
+    """
+
+    transfer: Transfer
+    decisions: list[dict[str, Any]]
+    place_until: datetime | None
+    waits: bool
+
+
+RenderEach = Callable[[Sequence[Opened]], list[idempotency.Answer]]
 
 
 class AmountOutOfRange(BridgeError):
@@ -89,7 +105,8 @@ def request_transfers(*, requests: Sequence[TransferRequest], actor: Actor, fact
     Locks the accounts, then the funds' capacities, then the allocations.
     """
     with unit_of_work() as moment:
-        return _open(requests, actor, facts, moment)
+        results, _ = _open(requests, actor, facts, moment)
+    return results
 
 
 @retried
@@ -106,12 +123,17 @@ def request_transfers_once(
     Per request: the answer that `render` gave and that is now kept under its key, the one kept earlier (`replayed`),
     or the refusal, after which the key is free: also `RequestInFlight` and `IdempotencyKeyReused`.
     """
-    with unit_of_work() as moment:
-        known = idempotency.replay_each(keys)
+    taking = idempotency.Taking(keys)
+    with unit_of_work(taking) as moment:
+        known = taking.known()
+        if facts.layers is not None:
+            policies.know(facts.layers)
         fresh = [number for number, found in enumerate(known) if found is None]
-        results = dict(zip(fresh, _open([requests[number] for number in fresh], actor, facts, moment), strict=True))
-        opened = {number: result for number, result in results.items() if isinstance(result, Done)}
-        answers = dict(zip(opened, render(list(opened.values())), strict=True)) if opened else {}
+        given, opened = _open([requests[number] for number in fresh], actor, facts, moment)
+        results = dict(zip(fresh, given, strict=True))
+        rendered = render([opened[result.id] for result in given if isinstance(result, Done)]) if opened else []
+        done = [number for number, result in results.items() if isinstance(result, Done)]
+        answers = dict(zip(done, rendered, strict=True))
         idempotency.keep_each([(keys[number], answer) for number, answer in answers.items()], at=moment)
         crashpoints.reach(Point.SUBMIT_ANSWER_KEPT)
     crashpoints.reach(Point.SUBMIT_COMMITTED)
@@ -121,14 +143,17 @@ def request_transfers_once(
     return [refused.get(number) or kept.get(number) or answers[number] for number in range(len(requests))]
 
 
-def _open(requests: Sequence[TransferRequest], actor: Actor, facts: Facts, moment: datetime) -> list[Result]:
+def _open(
+    requests: Sequence[TransferRequest], actor: Actor, facts: Facts, moment: datetime
+) -> tuple[list[Result], dict[uuid.UUID, Opened]]:
     if not requests:
-        return []
+        return [], {}
     batch = Batch(actor=actor, at=moment)
-    results = _Intake(batch, requests, facts).run()
+    intake = _Intake(batch, requests, facts)
+    results = intake.run()
     batch.save()
     crashpoints.reach(Point.SUBMIT_WRITTEN)
-    return results
+    return results, intake.opened
 
 
 @retried
@@ -145,18 +170,18 @@ class _Intake:
         self.batch, self.requests, self.facts = batch, requests, facts
         account_ids = {request.source_account_id for request in requests}
         if dry:
-            rows = InvestorAccount.objects.select_related("investor").filter(pk__in=account_ids)
-            self.accounts = {row.id: row for row in rows}
+            found = InvestorAccount.objects.select_related("investor").filter(pk__in=account_ids)
+            self.accounts = {row.id: row for row in found}
         else:
             self.accounts = batch.lock_accounts(account_ids)
-        self.funds = Fund.objects.in_bulk({request.fund_id for request in requests})
+        self.funds = {fund.id: fund for fund in compiled.by_key(Fund, {request.fund_id for request in requests})}
         pairs = {
             (request.fund_id, self.accounts[request.source_account_id].investor_id)
             for request in requests
             if request.source_account_id in self.accounts and request.fund_id in self.funds
         }
         self.places: Places = Places.read(pairs=pairs) if dry else batch.lock_places(pairs, [])
-        self.duplicates = history.find_duplicates(
+        self.earlier = history.look_back(
             [(request.source_account_id, request.fund_id, request.amount) for request in requests], at=batch.at
         )
         self.judge = verifying.Judge.of(
@@ -165,6 +190,8 @@ class _Intake:
         self.held: dict[uuid.UUID, int] = {}
         self.numbered: dict[uuid.UUID, int] = {}
         self.seen: dict[tuple[uuid.UUID, uuid.UUID, int], tuple[int, str]] = {}
+        self.first: dict[uuid.UUID, int] = {}
+        self.opened: dict[uuid.UUID, Opened] = {}
 
     def run(self) -> list[Result]:
         return [self._one(number, request) for number, request in enumerate(self.requests)]
@@ -199,7 +226,7 @@ class _Intake:
 
     def _subject(self, number: int, request: TransferRequest) -> Subject:
         account, fund = self.accounts[request.source_account_id], self.funds[request.fund_id]
-        before, earlier = self.duplicates.get(number, (0, ""))
+        earlier = self.earlier[number]
         within, last = self.seen.get((account.id, fund.id, request.amount), (0, ""))
         return Subject(
             account=account,
@@ -209,7 +236,7 @@ class _Intake:
             amount=request.amount,
             currency=request.currency,
             own_held=-self.held.get(account.id, 0),
-            duplicates=(before + within, last or earlier),
+            duplicates=(earlier.alike + within, last or earlier.latest),
         )
 
     def _judge(self, subject: Subject) -> tuple[Verdict, Any]:
@@ -232,7 +259,19 @@ class _Intake:
             count, _ = self.seen.get((account, fund, transfer.amount), (0, ""))
             self.seen[account, fund, transfer.amount] = (count + 1, transfer.public_id)
             self.judge.decided(subject, placed=transfer.state in HELD)
+        self.opened[transfer.id] = self._opened(number, transfer, verdict)
         return Done(transfer.id, str(transfer.state), transfer.version)
+
+    def _opened(self, number: int, transfer: Transfer, verdict: Verdict) -> Opened:
+        waits = False
+        if transfer.state == State.APPROVED:
+            before, own = self.earlier[number].first_seq, transfer.account_seq
+            first = self.first.setdefault(transfer.source_account_id, own if before is None else before)
+            waits = first < own
+        place = (
+            orders.waits(self.batch, transfer).after(self.batch.at, "reservation") if transfer.state in HELD else None
+        )
+        return Opened(transfer, verifying.decisions_as_json(verdict.decisions), place, waits)
 
     def _new(self, request: TransferRequest) -> Transfer:
         account, batch = self.accounts[request.source_account_id], self.batch
@@ -240,23 +279,32 @@ class _Intake:
         self.numbered[account.id] = self.numbered.get(account.id, 0) + 1
         batch.move(holds.Movement(account.id, numbered=1))
         new_id = ids.new_id()
-        return Transfer(
-            id=new_id,
-            family_id=new_id,
-            source_account_id=account.id,
-            account_seq=account.last_seq + self.numbered[account.id],
-            investor_id=account.investor_id,
-            fund_id=request.fund_id,
-            amount=request.amount,
-            requested_amount=request.amount,
-            currency=request.currency,
-            external_id=request.external_id,
-            metadata=request.metadata,
-            requested_by=batch.actor.id,
-            created_at=batch.at,
-            updated_at=batch.at,
-            expected_at=waits.after(batch.at, "expected"),
+        transfer = rows.new(
+            Transfer,
+            {
+                "id": new_id,
+                "family_id": new_id,
+                "source_account_id": account.id,
+                "account_seq": account.last_seq + self.numbered[account.id],
+                "investor_id": account.investor_id,
+                "fund_id": request.fund_id,
+                "amount": request.amount,
+                "requested_amount": request.amount,
+                "currency": request.currency,
+                "external_id": request.external_id,
+                "metadata": request.metadata,
+                "requested_by": batch.actor.id,
+                "created_at": batch.at,
+                "updated_at": batch.at,
+                "expected_at": waits.after(batch.at, "expected"),
+            },
         )
+        transfer._state.fields_cache |= {
+            "source_account": account,
+            "investor": account.investor,
+            "fund": self.funds[request.fund_id],
+        }
+        return transfer
 
     def _settle(self, transfer: Transfer, verdict: Verdict) -> None:
         """Put a new transfer where its verification says."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -251,3 +253,48 @@ def test_a_draft_fund_is_not_shown_to_investors(world: World) -> None:
 
     assert world.client.get(f"/api/v1/funds/{draft.public_id}").status_code == 404
     assert world.login(Role.MAKER).get(f"/api/v1/funds/{draft.public_id}").status_code == 200
+
+
+class TestTheAnswerToARequest:
+    """It is rendered from what was just decided, not from the rows: a reading must say the same, to everybody."""
+
+    CASES: ClassVar = {
+        "approved": 2_000,
+        "in_review": 6_000,
+        "rejected": 500,
+    }
+
+    @pytest.mark.parametrize("state", CASES)
+    @pytest.mark.parametrize("role", [Role.INVESTOR, Role.SERVICE])
+    def test_is_what_a_reading_gives(self, world: World, state: str, role: Role) -> None:
+        client = world.client if role == Role.INVESTOR else world.login(role)
+        notes = {"external_id": "mine", "metadata": {"longer": "b", "a": "ü"}}
+        fund = factories.make_fund(bank=world.bank, minimum=1_000, second_person_above=5_000)
+        answer = world.request(client, fund=fund.public_id, amount=self.CASES[state], **notes)
+        assert answer == client.get(f"{URL}/{answer['id']}").json()
+        assert answer["state"] == state
+
+    @pytest.mark.parametrize("role", [Role.INVESTOR, Role.SERVICE])
+    def test_is_what_a_reading_gives_on_the_waitlist(self, world: World, role: Role) -> None:
+        full = factories.make_fund(bank=world.bank, seat_limit=0)
+        client = world.client if role == Role.INVESTOR else world.login(role)
+        answer = world.request(client, fund=full.public_id)
+        assert answer == client.get(f"{URL}/{answer['id']}").json()
+        assert (answer["state"], answer["reservation"]) == ("waitlisted", None)
+
+    def test_is_what_a_reading_gives_behind_an_earlier_one(self, world: World) -> None:
+        first, second = world.request(amount=1_000), world.request(amount=2_000)
+        assert first["blocker"] is None
+        assert second["blocker"]["code"] == "waiting_for_earlier"
+        assert second == world.client.get(f"{URL}/{second['id']}").json()
+
+    def test_is_what_a_reading_gives_for_rows_of_one_body(self, world: World) -> None:
+        service = world.login(Role.SERVICE)
+        fund = factories.make_fund(bank=world.bank, minimum=1_000, second_person_above=5_000).public_id
+        amounts = (500, 1_000, 2_000, 6_000)
+        rows = [world.body(fund=fund, amount=amount, idempotency_key=f"row-{amount}") for amount in amounts]
+        results = service.post(f"{URL}/bulk", {"transfers": rows}).json()["results"]
+        answers = [row["transfer"] for row in results]
+        assert [answer["state"] for answer in answers] == ["rejected", "approved", "approved", "in_review"]
+        assert answers == [service.get(f"{URL}/{answer['id']}").json() for answer in answers]
+        assert [bool(answer["blocker"]) for answer in answers] == [False, False, True, True]

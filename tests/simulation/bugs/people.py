@@ -11,8 +11,8 @@ PEOPLE = (
         (
             Edit(
                 "bridge/kernel/idempotency.py",
-                "        stored = {n - 1: row for n, *row in cursor.fetchall()}\n",
-                "        stored = {n - 1: row for n, *row in cursor.fetchall() if n > len(keys)}\n",
+                "        stored = {n - 1: row for n, *row in bulk.execute(_LOOK_UP, scopes).fetchall()}\n",
+                "        stored: dict[int, list[Any]] = {}\n",
             ),
             Edit(
                 "bridge/kernel/idempotency.py",
