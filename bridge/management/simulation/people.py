@@ -24,6 +24,7 @@ from transfers.closing_approvals import kind_of, payload_of
 from transfers.closing_overview import plan_closing
 from transfers.manual_outcomes import OUTCOME, open_instruction
 from transfers.models import Transfer
+from transfers.money_approvals import REDIRECT
 from transfers.policy import policy
 from transfers.states import State
 
@@ -122,6 +123,16 @@ def evidence(run: Run, key: str, *, waited: bool) -> dict[str, Any] | None:
     return {"outcome": "settled", "settled_amount": settled, "fee": fee, **told}
 
 
+def _redirect(run: Run, row: Transfer, change: Change, actor: Actor) -> None:
+    """Two people send it to another fund, where there is one; a deposit to the first may settle all the same."""
+    others = [fund for fund in run.funds if fund.id != row.fund_id]
+    if not others:
+        run.story.tell("  there is no other fund")
+        return
+    wanted = {"fund": str(run.rng.choice(others).id), "why": "The investor asked for it in writing."}
+    propose(run, Proposal(REDIRECT, row.id, wanted), actor)
+
+
 def propose(run: Run, proposal: Proposal, actor: Actor) -> Approval:
     made = approvals.propose(proposal=proposal, actor=actor)
     run.asked[made.id] = Asked(made.kind, made.subject_id, dict(made.payload), actor.id)
@@ -202,5 +213,6 @@ VERBS: dict[str, Callable[[Run, Transfer, Change, Actor], list[Result] | None]] 
     "unfreeze": _unfreeze,
     "outcome": _decide_outcome,
     "aside": _override,
+    "redirect": _redirect,
     "cancel": _simple(services.cancel_transfers),
 }
