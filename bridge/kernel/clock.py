@@ -69,6 +69,14 @@ def use_source(source: Callable[[], datetime]) -> Iterator[None]:
         _source.reset(token)
 
 
+def ahead() -> timedelta:
+    """How far a sandbox's clock is ahead of the database's; nothing elsewhere."""
+    from bridge.kernel.models import ClockOffset  # noqa: PLC0415  models need the app registry, settings do not
+
+    row = ClockOffset.objects.first() if settings.BRIDGE_SANDBOX_MODE else None
+    return row.offset if row else timedelta(0)
+
+
 def advance(*, by: timedelta) -> timedelta:
     """Move the sandbox's clock forward and return the whole offset.
 

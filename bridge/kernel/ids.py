@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime, timedelta
 
 from uuid_utils.compat import uuid7
 
@@ -47,6 +48,12 @@ _source: ContextVar[Callable[[], uuid.UUID]] = ContextVar("id_source", default=u
 def new_id() -> uuid.UUID:
     """A fresh uuid, version 7 unless a source was injected."""
     return _source.get()()
+
+
+def first_at(moment: datetime, *, later: timedelta = timedelta(0)) -> uuid.UUID:
+    """No id that a clock made at this moment (or so much `later`) or afterwards is below it; to the millisecond."""
+    milliseconds = int(moment.timestamp() * 1000) + int(later.total_seconds() * 1000)
+    return uuid.UUID(int=min(max(milliseconds, 0), (1 << 48) - 1) << 80)
 
 
 @contextmanager

@@ -133,13 +133,17 @@ class TransfersView(BridgeView):
     )
     def get(self, request: Request) -> Response:
         wanted = read_query(TransferQuery, request)
-        lookups = {"state": "state__in", "created_after": "created_at__gt", "created_before": "created_at__lt"}
-        names = ("state", "fund", "source_account", "external_id", "created_after", "created_before")
-        filters: dict[str, Any] = {lookups.get(name, name): wanted[name] for name in names if name in wanted}
-        inside = sees_everything(request.user)
-        if not inside and "state" in wanted:
-            filters["state__in"] = [real for real in State.values if disclosure.state(real) in wanted["state"]]
-        transfers = queries.visible_to(request.user).filter(**filters)
+        filters = {name: wanted[name] for name in ("fund", "source_account", "external_id") if name in wanted}
+        inside, states = sees_everything(request.user), wanted.get("state")
+        if not inside and states is not None:
+            states = [real for real in State.values if disclosure.state(real) in states]
+        transfers = queries.listed(
+            request.user,
+            states=states,
+            after=wanted.get("created_after"),
+            before=wanted.get("created_before"),
+            **filters,
+        )
         page = newest_first(transfers, request, limit=wanted["limit"], cursor=wanted.get("cursor"))
         return Response(page.render(partial(render_transfers, inside=inside)))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import Investor
+from bridge.kernel import clock
 from bridge.kernel.results import Role
 from funds.models import Fund
 from tests import factories
@@ -180,6 +183,36 @@ def test_the_list_is_newest_first_and_filtered(world: World) -> None:
     assert listed(f"source_account={world.account.public_id}") == listed("")
     assert listed("created_after=2999-01-01T00:00:00Z") == []
     assert listed("created_before=2999-01-01T00:00:00Z") == listed("")
+
+
+def test_times_are_those_of_a_sandbox_that_is_weeks_ahead_too(world: World) -> None:
+    first = world.request(amount=1_000)
+    clock.advance(by=timedelta(days=40))
+    second = world.request(amount=2_000)
+
+    def listed(query: str) -> list[str]:
+        return [transfer["id"] for transfer in world.client.get(f"{URL}?{query}").json()["results"]]
+
+    between = (clock.now() - timedelta(days=20)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert listed(f"created_after={between}") == [second["id"]]
+    assert listed(f"created_before={between}") == [first["id"]]
+    assert listed("created_after=0001-01-02T00:00:00Z&created_before=9999-12-31T23:59:59Z") == [
+        second["id"],
+        first["id"],
+    ]
+
+
+def test_an_investor_with_two_names_sees_both_and_a_login_without_one_nothing(world: World) -> None:
+    own = world.request()
+    second = factories.make_account(investor=factories.make_investor(user=world.user), bank=world.bank)
+    also = world.request(source_account=second.public_id)
+
+    def seen() -> list[str]:
+        return [transfer["id"] for transfer in world.client.get(f"{URL}?state=approved").json()["results"]]
+
+    assert seen() == [also["id"], own["id"]]
+    Investor.objects.update(user=None)
+    assert seen() == []
 
 
 def test_pages_lead_forth_and_back_without_a_gap(world: World) -> None:
