@@ -9,6 +9,7 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import compliance  # noqa: PLC0415  models are ready only now
+        from accounts import compliance, forgetting  # noqa: PLC0415  models are ready only now
 
         compliance.register()
+        forgetting.connect()

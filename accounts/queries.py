@@ -48,15 +48,16 @@ def display_balance(account: InvestorAccount) -> dict[str, Any]:
     """
     from accounts.observing import observe  # noqa: PLC0415  asks gateways, which queries otherwise never do
 
-    kept = cache.read(account.id)
+    kept = kept_balance(account.id)
     if kept is not None:
-        return {**kept, "source": "cache"}
+        return kept
     ticket = cache.ticket(account.id)
     seen = observe(account_ids=[account.id]).get(account.id) or newest_observations([account.id]).get(account.id)
     if seen is None:
         raise BalanceUnknown(institution=account.institution)
-    fresh = InvestorAccount.objects.get(pk=account.id)
+    fresh = InvestorAccount.objects.select_related("investor").get(pk=account.id)
     answer = {
+        "owner": fresh.investor.user_id,
         "available": available(fresh, seen),
         "held": fresh.held,
         "observed": seen.available,
@@ -65,6 +66,18 @@ def display_balance(account: InvestorAccount) -> dict[str, Any]:
     }
     cache.write(account.id, answer, ticket=ticket)
     return {**answer, "source": "institution"}
+
+
+def kept_balance(account_id: uuid.UUID, *, owner: int | None = None) -> dict[str, Any] | None:
+    """`display_balance` where the cache has it: one look, and the database is not asked. None where it has not.
+
+    `owner`: only for an account whose investor this login acts for. A kept balance knows whose it is; when an investor
+    gets another login, it is thrown away (`accounts.forgetting`).
+    """
+    kept = cache.read(account_id)
+    if kept is None or (owner is not None and kept.get("owner") != owner):
+        return None
+    return {**kept, "source": "cache"}
 
 
 class BalanceUnknown(NotFound):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,6 +71,10 @@ def render_accounts(accounts: Sequence[InvestorAccount]) -> list[dict[str, Any]]
     ]
 
 
-def render_balance(account: InvestorAccount, balance: dict[str, Any]) -> dict[str, Any]:
+def render_balance(account_id: uuid.UUID, balance: dict[str, Any]) -> dict[str, Any]:
     names = ("currency", "available", "held", "observed", "as_of", "source")
-    return {"object": "balance", "account": account.public_id, **{name: balance[name] for name in names}}
+    return {
+        "object": "balance",
+        "account": ids.encode("account", account_id),
+        **{name: balance[name] for name in names},
+    }

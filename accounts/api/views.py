@@ -82,5 +82,8 @@ class BalanceView(BridgeView):
         refusals=[404],
     )
     def get(self, request: Request, account: str) -> Response:
-        found = _account(request, account)
-        return Response(render_balance(found, queries.display_balance(found)))
+        account_id = path_id("account", account)
+        owner = None if sees_everything(request.user) else request.user.pk
+        kept = queries.kept_balance(account_id, owner=owner)
+        balance = kept or queries.display_balance(_account(request, account))
+        return Response(render_balance(account_id, balance))

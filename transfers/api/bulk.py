@@ -24,6 +24,7 @@ from bridge.kernel.errors import BridgeError, IdempotencyKeyReused
 from bridge.kernel.idempotency import Answer, Key
 from bridge.kernel.results import Actor, Refused, Role
 from transfers import facts, services
+from transfers.api.reading import read_row
 from transfers.api.rendering import render_each
 from transfers.api.requests import as_request, refuse
 from transfers.api.serializers import BulkAnswerSerializer, BulkReader, BulkRowSerializer, BulkSerializer
@@ -91,7 +92,7 @@ class TransferBulkView(BridgeView):
         scope = {"principal": principal_of(request), "method": "POST", "route": reverse("transfers")}
         for index, raw in enumerate(given):
             try:
-                checked = reader.run_validation(raw)
+                checked = read_row(raw, reader)
                 body = {name: value for name, value in raw.items() if name != "idempotency_key"}
                 rows.append(Row(index, as_request(checked), Key.of(**scope, key=checked["idempotency_key"], body=body)))
             except serializers.ValidationError as error:

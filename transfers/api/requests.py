@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.queries import accounts_of
-from bridge.kernel.api.fields import read_body, read_query
+from bridge.kernel.api.fields import read_query
 from bridge.kernel.api.headers import etag, idempotency_key, reply
 from bridge.kernel.api.paging import newest_first
 from bridge.kernel.api.roles import EVERYBODY, actor_of, sees_everything
@@ -20,6 +20,7 @@ from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.results import Actor, Refused, Role
 from funds.models import Fund
 from transfers import disclosure, facts, queries, services
+from transfers.api.reading import read_request
 from transfers.api.rendering import render_each, render_events, render_transfers
 from transfers.api.serializers import (
     CheckSerializer,
@@ -71,7 +72,7 @@ def wanted_by(request: Request, actor: Actor) -> services.TransferRequest:
 
     Raises `UnknownReference`.
     """
-    body = read_body(TransferRequestSerializer, request)
+    body = read_request(request.data)
     account = body["source_account"]
     if actor.role == Role.INVESTOR and not accounts_of(request.user).filter(pk=account).exists():
         message = "There is no such account, or it is not yours to see."

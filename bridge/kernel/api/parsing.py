@@ -59,7 +59,9 @@ def loads(body: bytes) -> Any:
         raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.") from error
     except ValueError as error:
         raise ParseError(f"The body is no valid JSON: {str(error)[:200]}.") from error
-    _check(value)
+    _check_depth(value)
+    if b"\\u" in body:  # there is no other way to write what PostgreSQL does not store
+        _check_texts(value)
     return value
 
 
@@ -81,13 +83,25 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _check(value: Any) -> None:
-    """Level by level, without recursion."""
-    level, depth = [value], 0
+def _check_depth(value: Any) -> None:
+    """Level by level, without recursion; what is in the deepest allowed level has nothing in it."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for item in level:
+            if item.__class__ is dict:
+                below += item.values()
+            elif item.__class__ is list:
+                below += item
+        if not below:
+            return
+        level = below
+    raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.")
+
+
+def _check_texts(value: Any) -> None:
+    level = [value]
     while level:
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.")
         below: list[Any] = []
         for item in level:
             if isinstance(item, str):

@@ -254,7 +254,7 @@ def test_a_request_takes_few_queries(world: World, django_assert_max_num_queries
     with CaptureQueriesContext(connection) as seen:
         world.request(amount=1_000)
 
-    assert len(seen) <= 40, [query["sql"][:120] for query in seen]
+    assert len(seen) <= 30, [query["sql"][:120] for query in seen]
 
 
 def test_accounts_show_the_last_four_only_and_a_balance_net_of_holds(world: World) -> None:
