@@ -27,14 +27,13 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_display = ("public", "title", "audience", "transfer", "sent")
     list_filter = (recent("at"),)
     search_fields = ("type__exact",)
-    search_help_text = "An id (ntf_…, trf_…, inv_…, fund_…, evt_…), or a whole type."
+    search_help_text = "An id (ntf_…, trf_…, inv_…, evt_…), or a whole type."
     ordering = ("-id",)
     id_columns: ClassVar = {
         "notification": "id",
         "transfer": "transfer_id",
         "investor": "investor_id",
-        "fund": "fund_id",
-        "event": "event_id",
+        "event": "id",
     }
     fields = ("identifier", "type", "title", "body", "audience", "transfer", "investor", "fund", "event", "sent")
 

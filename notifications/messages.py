@@ -46,15 +46,20 @@ _Value = Callable[[Mapping[str, Any], Parties], str]
 
 
 class _Text:
-    """`needs` are the names between braces in `body`."""
+    """`body` names between braces what is worked out for each event; nothing else is."""
 
     def __init__(self, audiences: tuple[str, ...], title: str, body: str) -> None:
-        self.audiences, self.title, self.body = audiences, title, body
-        self.needs = sorted({name for _, name, _, _ in Formatter().parse(body) if name})
-        self.staff_only = set(audiences) == {OPERATIONS}
+        self.audiences = tuple(map(str, audiences))
+        self.title, self.body = title, body
+        self.staff_only = self.audiences == (str(OPERATIONS),)
+        self._parts = [(said, name) for said, name, _, _ in Formatter().parse(body)]
+
+    def told(self, data: Mapping[str, Any], parties: Parties) -> str:
+        text = "".join([said if name is None else said + _VALUES[name](data, parties) for said, name in self._parts])
+        return _clip(text.strip(), LONGEST_BODY)
 
 
-_WHAT = "{amount} from {investor} ({account} ···{last4}) to {fund}"
+_WHAT = "{what}"  # how much from whom to where
 
 TEXTS: dict[str, _Text] = {
     T.REQUESTED: _Text(OURS, "Transfer requested", f"A transfer of {_WHAT} was requested."),
@@ -173,13 +178,19 @@ def message_for(event_type: str, data: Mapping[str, Any], parties: Parties) -> M
     text = TEXTS[event_type]
     if not text.staff_only:
         data = disclosure.event_data(event_type, data)
-    told = {name: _VALUES[name](data, parties) for name in text.needs}
-    return Message(text.audiences, text.title, _clip(text.body.format_map(told).strip(), LONGEST_BODY))
+    return Message(text.audiences, text.title, text.told(data, parties))
 
 
 def _money(name: str, otherwise: str = "") -> _Value:
     """An amount of the event's data; where it has none, another one of it, or nothing."""
     return lambda data, parties: display(data.get(name, data[otherwise] if otherwise else 0), data["currency"])
+
+
+def _what(data: Mapping[str, Any], parties: Parties) -> str:
+    investor, account, last4, fund = parties
+    if len(investor) + len(account) + len(fund) > LONGEST_NAME:
+        investor, account, fund = (_clip(name, LONGEST_NAME) for name in (investor, account, fund))
+    return f"{display(data['amount'], data['currency'])} from {investor} ({account} ···{last4}) to {fund}"
 
 
 def _fee(data: Mapping[str, Any], currency: str) -> str:
@@ -203,7 +214,7 @@ def _clip(text: str, longest: int) -> str:
 
 # What a text may name. Only what it does name is worked out.
 _VALUES: dict[str, _Value] = {
-    "amount": _money("amount", "amount"),
+    "what": _what,
     "settled": _money("settled_amount", "amount"),
     "returned": _money("amount_returned", "amount"),
     "advance": _money("advance"),
@@ -214,9 +225,6 @@ _VALUES: dict[str, _Value] = {
     "corrected": _money("amount_corrected"),
     "paid_last4": lambda data, parties: str(data.get("last4", "")),
     "fee": lambda data, parties: _fee(data, data["currency"]),
-    "investor": lambda data, parties: _clip(parties.investor, LONGEST_NAME),
-    "account": lambda data, parties: _clip(parties.account, LONGEST_NAME),
-    "last4": lambda data, parties: parties.last4,
     "fund": lambda data, parties: _clip(parties.fund, LONGEST_NAME),
     "reason": lambda data, parties: _reason(data),
     "next_step": lambda data, parties: NEXT.get(str(data.get("next_step", "")), ""),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -20,8 +21,7 @@ class Notification(models.Model):
         FUND = "fund", "fund"
         OPERATIONS = "operations", "operations"
 
-    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
-    event_id = models.UUIDField(unique=True)
+    id = models.UUIDField(primary_key=True, editable=False, help_text="That of the event: one notification each.")
     type = models.CharField(max_length=80)
     transfer_id = models.UUIDField(null=True, blank=True, help_text="Empty: it is about no single transfer.")
     investor_id = models.UUIDField(null=True, blank=True)
@@ -35,7 +35,6 @@ class Notification(models.Model):
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
             models.Index(fields=["investor_id", "-id"], name="notification_investor"),
-            models.Index(fields=["fund_id", "-id"], name="notification_fund"),
             models.Index(fields=["transfer_id"], name="notification_transfer"),
         ]
         constraints: ClassVar = [
@@ -50,6 +49,10 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def event_id(self) -> uuid.UUID:
+        return self.id
 
     @property
     def public_id(self) -> str:

@@ -8,16 +8,13 @@ from typing import Any
 
 from accounts.models import InvestorAccount
 from bridge.events.models import Event
-from bridge.kernel import bulk, crashpoints, ids
+from bridge.kernel import bulk, crashpoints
 from bridge.kernel.transactions import require_atomic
 from funds.models import Fund
 from notifications.messages import Parties, house_message, message_for, notifies
 from notifications.models import Notification
 from transfers.models import Transfer
 from transfers.signals import Announcement, operations_told, transfers_changed
-
-_ACCOUNT: Any = Transfer._meta.get_field("source_account")
-_FUND: Any = Transfer._meta.get_field("fund")
 
 
 def connect() -> None:
@@ -33,20 +30,23 @@ def write_notifications(*, announcements: Sequence[Announcement], **_: Any) -> N
     if not told:
         return
     names = _names([item.transfer for item in told])
-    messages = [message_for(item.event.type, item.event.data, names[item.transfer.id]) for item in told]
+    events = [item.event for item in told]
+    transfers = [item.transfer for item in told]
+    ids = [row.id for row in transfers]
+    messages = [message_for(event.type, event.data, names[number]) for event, number in zip(events, ids, strict=True)]
+    audiences, titles, bodies = zip(*messages, strict=True)
     bulk.insert_columns(
         Notification,
         {
-            "id": [ids.new_id() for _ in told],
-            "event_id": [item.event.id for item in told],
-            "type": [item.event.type for item in told],
-            "transfer_id": [item.transfer.id for item in told],
-            "investor_id": [item.transfer.investor_id for item in told],
-            "fund_id": [item.transfer.fund_id for item in told],
-            "audiences": [message.audiences for message in messages],
-            "title": [message.title for message in messages],
-            "body": [message.body for message in messages],
-            "at": [item.event.at for item in told],
+            "id": [event.id for event in events],
+            "type": [event.type for event in events],
+            "transfer_id": ids,
+            "investor_id": [row.investor_id for row in transfers],
+            "fund_id": [row.fund_id for row in transfers],
+            "audiences": audiences,
+            "title": titles,
+            "body": bodies,
+            "at": [event.at for event in events],
         },
     )
     crashpoints.reach(crashpoints.Point.OUTBOX_WRITTEN)
@@ -60,8 +60,7 @@ def write_for_operations(*, events: Sequence[Event], **_: Any) -> None:
         message = house_message(event.type, event.data)
         rows.append(
             Notification(
-                id=ids.new_id(),
-                event_id=event.id,
+                id=event.id,
                 type=event.type,
                 audiences=[str(audience) for audience in message.audiences],
                 title=message.title,
@@ -74,20 +73,23 @@ def write_for_operations(*, events: Sequence[Event], **_: Any) -> None:
 
 def _names(transfers: Sequence[Transfer]) -> dict[uuid.UUID, Parties]:
     """Who takes part in each transfer; asked of the database only where the batch did not have its rows in hand."""
-    unknown = {row.source_account_id for row in transfers if not _ACCOUNT.is_cached(row)}
+    at_hand = [row._state.fields_cache for row in transfers]
+    unknown = {
+        row.source_account_id for row, known in zip(transfers, at_hand, strict=True) if "source_account" not in known
+    }
     accounts = _accounts(unknown) if unknown else {}
-    funds = {row.fund_id: row.fund.name for row in transfers if _FUND.is_cached(row)}
+    funds = {known["fund"].pk: known["fund"].name for known in at_hand if "fund" in known}
     missing = {row.fund_id for row in transfers} - funds.keys()
     if missing:
         funds |= dict(Fund.objects.filter(bulk.Among("pk", missing)).values_list("pk", "name"))
     found: dict[uuid.UUID, Parties] = {}
-    for row in transfers:
+    for row, known in zip(transfers, at_hand, strict=True):
         if row.source_account_id in accounts:
             account, last4, investor = accounts[row.source_account_id]
         else:
-            own = row.source_account
+            own = known["source_account"]
             account, last4, investor = own.name, own.number_last4, own.investor.legal_name
-        found[row.id] = Parties(investor=investor, account=account, last4=last4, fund=funds[row.fund_id])
+        found[row.id] = Parties(investor, account, last4, funds[row.fund_id])
     return found
 
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from django.db import connection
@@ -51,38 +52,69 @@ def append(
     require_atomic()
     if not facts:
         return []
-    heads = _heads([fact for fact in facts if fact.subject_id not in newborn])
-    epoch = current_epoch()
-    who, moment = actor.as_json(), chain.moment(at)
-    actor_text = chain.canonical(who)
+    heads = _heads([fact for fact in facts if fact.subject_id not in newborn] if newborn else facts)
+    who = actor.as_json()
+    frame = _Frame(epoch=current_epoch(), actor=who, actor_text=chain.canonical(who), at=at)
     events, texts = [], []
     for fact in facts:
-        subject = (fact.subject_type, fact.subject_id)
+        subject = (fact.subject_type, fact.subject_id.int)
         seq, prev_hash = heads.get(subject, (0, chain.GENESIS))
-        data, text = _rendered(fact.data)
-        event = rows.new(
-            Event,
-            {
-                "id": ids.new_id(),
-                "epoch": epoch,
-                "subject_type": fact.subject_type,
-                "subject_id": fact.subject_id,
-                "seq": seq + 1,
-                "type": fact.type,
-                "state": fact.state,
-                "version": fact.version,
-                "actor": who,
-                "data": data,
-                "at": at,
-                "prev_hash": prev_hash,
-            },
-        )
-        event.hash = chain.hash_with(event, actor=actor_text, data=text, at=moment)
+        event, text = frame.event(fact, seq + 1, prev_hash)
         heads[subject] = (event.seq, event.hash)
         events.append(event)
         texts.append(bulk.Rendered(text))
-    _insert(events, actor=bulk.Rendered(actor_text), data=texts)
+    values = {name: list(map(attrgetter(name), events)) for name in _COLUMNS}
+    actors = [bulk.Rendered(frame.actor_text)] * len(events)
+    bulk.insert_columns(Event, {**values, "actor": actors, "data": texts})
     return events
+
+
+class _Frame:
+    """What the events of one call have in common."""
+
+    def __init__(self, *, epoch: int, actor: dict[str, Any], actor_text: str, at: datetime) -> None:
+        self.actor_text = actor_text
+        self._same = {"epoch": epoch, "actor": actor, "at": at}
+        self._moment = chain.moment(at)
+        self._quoted: dict[str, str] = {}
+
+    def event(self, fact: Fact, seq: int, prev_hash: bytes) -> tuple[Event, str]:
+        """The event, and its data as it is hashed and stored."""
+        number, subject, quoted = ids.new_id(), fact.subject_id, self._quoted
+        for word in (fact.subject_type, fact.type, fact.state):
+            if word not in quoted:
+                quoted[word] = chain.quoted(word)
+        data, text = _rendered(fact.data)
+        hashed = chain.hash_with(
+            prev_hash,
+            chain.written(number),
+            quoted[fact.subject_type],
+            chain.written(subject),
+            seq,
+            quoted[fact.type],
+            quoted[fact.state],
+            fact.version,
+            self.actor_text,
+            text,
+            self._moment,
+        )
+        event = rows.new(
+            Event,
+            {
+                **self._same,
+                "id": number,
+                "subject_type": fact.subject_type,
+                "subject_id": subject,
+                "seq": seq,
+                "type": fact.type,
+                "state": fact.state,
+                "version": fact.version,
+                "data": data,
+                "prev_hash": prev_hash,
+                "hash": hashed,
+            },
+        )
+        return event, text
 
 
 def _rendered(data: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -94,20 +126,16 @@ def _rendered(data: dict[str, Any]) -> tuple[dict[str, Any], str]:
         return plain, chain.canonical(plain)
 
 
-def _insert(events: list[Event], *, actor: str, data: list[bulk.Rendered]) -> None:
-    values = {name: [getattr(event, name) for event in events] for name in _COLUMNS}
-    bulk.insert_columns(Event, {**values, "actor": [actor] * len(events), "data": data})
-
-
-def _heads(facts: Sequence[Fact]) -> dict[tuple[str, uuid.UUID], tuple[int, bytes]]:
-    by_type: dict[str, set[uuid.UUID]] = {}
+def _heads(facts: Sequence[Fact]) -> dict[tuple[str, int], tuple[int, bytes]]:
+    """Per subject, its type and its uuid as a number, the last event's `seq` and hash."""
+    by_type: dict[str, dict[int, uuid.UUID]] = {}
     for fact in facts:
-        by_type.setdefault(fact.subject_type, set()).add(fact.subject_id)
-    heads: dict[tuple[str, uuid.UUID], tuple[int, bytes]] = {}
+        by_type.setdefault(fact.subject_type, {})[fact.subject_id.int] = fact.subject_id
+    heads: dict[tuple[str, int], tuple[int, bytes]] = {}
     for subject_type, subjects in by_type.items():
-        found = bulk.execute(_LAST, [columns.uuids(subjects), subject_type])
+        found = bulk.execute(_LAST, [columns.uuids(subjects.values()), subject_type])
         for subject_id, seq, head in found.fetchall():
-            heads[subject_type, subject_id] = (seq, head)
+            heads[subject_type, subject_id.int] = (seq, head)
     return heads
 
 

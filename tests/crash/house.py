@@ -244,7 +244,7 @@ _SUSPENSE = """
     SELECT e.amount FROM ledger_entry AS e JOIN ledger_ledgeraccount AS a ON a.id = e.account_id
     WHERE a.kind = 'suspense'
 """
-_NOTIFIED = "SELECT event_id, count(*) AS times FROM notifications_notification GROUP BY event_id HAVING count(*) > 1"
+_NOTIFIED = "SELECT id AS event_id, count(*) AS times FROM notifications_notification GROUP BY id HAVING count(*) > 1"
 
 
 def _rows(sql: str) -> Iterator[dict[str, Any]]:

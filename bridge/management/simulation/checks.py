@@ -198,7 +198,7 @@ def _accepted_exists(run: Run) -> None:
 
 def _told_once(run: Run) -> None:
     events = set(Event.objects.filter(type__in=[*TEXTS, *HOUSE]).values_list("id", flat=True))
-    told = Counter(Notification.objects.values_list("event_id", flat=True))
+    told = Counter(Notification.objects.values_list("pk", flat=True))
     for event in events - told.keys():
         run.violate("d: everybody is told", f"event {event} has no notification")
     for event, number in told.items():

@@ -22,8 +22,7 @@ _QUERIES = (
     "SELECT p.id, p.row, p.transfer_id, p.instruction_id, p.effective_at, p.created_at, a.owner_id, a.kind, "
     "a.currency, e.transfer_id, e.amount FROM ledger_posting AS p JOIN ledger_entry AS e ON e.posting_id = p.id "
     "JOIN ledger_ledgeraccount AS a ON a.id = e.account_id ORDER BY p.id, a.kind, a.owner_id, e.transfer_id, e.amount",
-    "SELECT event_id, id, type, transfer_id, audiences, title, body, at FROM notifications_notification "
-    "ORDER BY event_id",
+    "SELECT id, type, transfer_id, audiences, title, body, at FROM notifications_notification ORDER BY id",
     "SELECT id, kind, subject_id, payload, bound_hash, maker, checker, state, decided_at FROM approvals_approval "
     "ORDER BY id",
     "SELECT transfer_id, step, due_at, tries FROM transfers_work ORDER BY transfer_id",
