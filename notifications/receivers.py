@@ -29,18 +29,18 @@ def write_notifications(*, announcements: Sequence[Announcement], **_: Any) -> N
     told = [item for item in announcements if notifies(item.event.type)]
     if not told:
         return
-    names = _names([item.transfer for item in told])
     events = [item.event for item in told]
     transfers = [item.transfer for item in told]
-    ids = [row.id for row in transfers]
-    messages = [message_for(event.type, event.data, names[number]) for event, number in zip(events, ids, strict=True)]
+    messages = [
+        message_for(event.type, event.data, parties) for event, parties in zip(events, _parties(transfers), strict=True)
+    ]
     audiences, titles, bodies = zip(*messages, strict=True)
     bulk.insert_columns(
         Notification,
         {
             "id": [event.id for event in events],
             "type": [event.type for event in events],
-            "transfer_id": ids,
+            "transfer_id": [row.id for row in transfers],
             "investor_id": [row.investor_id for row in transfers],
             "fund_id": [row.fund_id for row in transfers],
             "audiences": audiences,
@@ -71,26 +71,27 @@ def write_for_operations(*, events: Sequence[Event], **_: Any) -> None:
     bulk.insert(Notification, rows)
 
 
-def _names(transfers: Sequence[Transfer]) -> dict[uuid.UUID, Parties]:
+def _parties(transfers: Sequence[Transfer]) -> list[Parties]:
     """Who takes part in each transfer; asked of the database only where the batch did not have its rows in hand."""
     at_hand = [row._state.fields_cache for row in transfers]
-    unknown = {
-        row.source_account_id for row, known in zip(transfers, at_hand, strict=True) if "source_account" not in known
-    }
-    accounts = _accounts(unknown) if unknown else {}
-    funds = {known["fund"].pk: known["fund"].name for known in at_hand if "fund" in known}
-    missing = {row.fund_id for row in transfers} - funds.keys()
-    if missing:
-        funds |= dict(Fund.objects.filter(bulk.Among("pk", missing)).values_list("pk", "name"))
-    found: dict[uuid.UUID, Parties] = {}
+    strange = [row for row, known in zip(transfers, at_hand, strict=True) if "source_account" not in known]
+    accounts = _accounts({row.source_account_id for row in strange}) if strange else {}
+    strange = [row for row, known in zip(transfers, at_hand, strict=True) if "fund" not in known]
+    funds = _funds({row.fund_id for row in strange}) if strange else {}
+    found = []
     for row, known in zip(transfers, at_hand, strict=True):
-        if row.source_account_id in accounts:
-            account, last4, investor = accounts[row.source_account_id]
-        else:
+        fund = known["fund"].name if "fund" in known else funds[row.fund_id]
+        if "source_account" in known:
             own = known["source_account"]
-            account, last4, investor = own.name, own.number_last4, own.investor.legal_name
-        found[row.id] = Parties(investor, account, last4, funds[row.fund_id])
+            found.append(Parties(own.investor.legal_name, own.name, own.number_last4, fund))
+        else:
+            account, last4, investor = accounts[row.source_account_id]
+            found.append(Parties(investor, account, last4, fund))
     return found
+
+
+def _funds(fund_ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
+    return dict(Fund.objects.filter(bulk.Among("pk", fund_ids)).values_list("pk", "name"))
 
 
 def _accounts(account_ids: set[uuid.UUID]) -> dict[uuid.UUID, tuple[str, str, str]]:
