@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+import json.encoder
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
-from json.encoder import c_make_encoder
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Protocol
 
 GENESIS = bytes(32)
 _encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 # `_encoder.encode`, but for making the encoder in C anew for every value.
+_make: Any = getattr(json.encoder, "c_make_encoder", None)
 _chunks: Any = (
-    c_make_encoder(None, _encoder.default, _quoted, None, ":", ",", True, False, True)
-    if c_make_encoder is not None
+    _make(None, _encoder.default, _quoted, None, ":", ",", True, False, True)
+    if _make is not None
     else lambda value, _: _encoder.encode(value)
 )
 

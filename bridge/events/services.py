@@ -59,8 +59,8 @@ def append(
     for fact in facts:
         subject = (fact.subject_type, fact.subject_id.int)
         seq, prev_hash = heads.get(subject, (0, chain.GENESIS))
-        event, text = frame.event(fact, seq + 1, prev_hash)
-        heads[subject] = (event.seq, event.hash)
+        event, hashed, text = frame.event(fact, seq + 1, prev_hash)
+        heads[subject] = (seq + 1, hashed)
         events.append(event)
         texts.append(bulk.Rendered(text))
     values = {name: list(map(attrgetter(name), events)) for name in _COLUMNS}
@@ -78,8 +78,8 @@ class _Frame:
         self._moment = chain.moment(at)
         self._quoted: dict[str, str] = {}
 
-    def event(self, fact: Fact, seq: int, prev_hash: bytes) -> tuple[Event, str]:
-        """The event, and its data as it is hashed and stored."""
+    def event(self, fact: Fact, seq: int, prev_hash: bytes) -> tuple[Event, bytes, str]:
+        """The event, its hash, and its data as it is hashed and stored."""
         number, subject, quoted = ids.new_id(), fact.subject_id, self._quoted
         for word in (fact.subject_type, fact.type, fact.state):
             if word not in quoted:
@@ -114,7 +114,7 @@ class _Frame:
                 "hash": hashed,
             },
         )
-        return event, text
+        return event, hashed, text
 
 
 def _rendered(data: dict[str, Any]) -> tuple[dict[str, Any], str]:
