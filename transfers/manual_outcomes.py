@@ -65,7 +65,13 @@ def _look(subject_id: uuid.UUID) -> dict[str, Any]:
     order = open_instruction(subject_id)
     if order is None:
         return {"instruction": None}
-    return {"instruction": order.key, "state": order.state, "amount": order.amount, "currency": order.currency}
+    return {
+        "instruction": order.key,
+        "state": order.state,
+        "amount": order.amount,
+        "currency": order.currency,
+        "sends": order.sends,  # what was not there before may be, once it was sent again
+    }
 
 
 def _validate(subject_id: uuid.UUID, payload: dict[str, Any]) -> None:

@@ -347,6 +347,18 @@ class TestManualOutcomes:
         assert bridge.fresh(transfer).state == "completed"
         assert code(approvals.approve(changes=[Change(asked.id)], actor=CHECKER)[0]) == "approval_void"
 
+    def test_what_was_sent_again_meanwhile_voids_the_request(self, bridge: World) -> None:
+        """The bank had no trace of it; now it may have one."""
+        transfer = self._unknown(bridge)
+        payload = {"outcome": "rejected", "why": "No trace", "evidence": "letter"}
+        asked = approvals.propose(proposal=Proposal(OUTCOME, transfer.id, payload), actor=MAKER)
+        bridge.fault(Fault.TIMEOUT_BEFORE)
+        bridge.wait_out("finality")
+        drain()
+        order = transfer.instructions.get()
+        assert (order.state, order.sends) == ("unknown", 2)
+        assert code(approvals.approve(changes=[Change(asked.id)], actor=CHECKER)[0]) == "approval_void"
+
     @pytest.mark.parametrize(
         "payload",
         [
