@@ -58,18 +58,23 @@ def measure(server: web.Web, people: People, *, samples: int) -> list[float]:
 
 
 def _one(server: web.Web, request: object) -> float:
-    from transfers.models import Transfer
+    from bridge.kernel import bulk
 
     began = time.perf_counter()
     status, text = server.post("/api/v1/transfers", web.as_body(request), f"latency-{request.amount}")  # type: ignore[attr-defined]
     if status != 201:
         raise RuntimeError(f"POST /transfers answered {status}: {text[:300]!r}")
-    transfer = Transfer.objects.filter(pk=ids.decode("transfer", json.loads(text)["id"])).values_list("state")
-    while transfer.get()[0] != "completed":
+    transfer = ids.decode("transfer", json.loads(text)["id"])
+    while (state := bulk.execute(_STATE, [transfer]).fetchone()[0]) != "completed":
         if time.perf_counter() - began > PATIENCE:
-            raise RuntimeError(f"A transfer is still {transfer.get()[0]} after {PATIENCE:.0f} s.")
-        time.sleep(0.001)
+            raise RuntimeError(f"A transfer is still {state} after {PATIENCE:.0f} s.")
+        time.sleep(LOOK)
     return (time.perf_counter() - began) * 1000
+
+
+# Who looks must not take the time of who works: a prepared statement every other millisecond, no ORM.
+_STATE = "SELECT state FROM transfers_transfer WHERE id = %s"
+LOOK = 0.002
 
 
 @contextmanager

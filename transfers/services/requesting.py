@@ -163,6 +163,30 @@ def check_transfers(*, requests: Sequence[TransferRequest], actor: Actor, facts:
         return _Intake(Batch(actor=actor, at=moment), requests, facts, dry=True).check()
 
 
+_SHOWN = ("rule", "version", "outcome", "reason")  # of a decision, to whoever asked
+
+
+@dataclass(slots=True)
+class _Asking:
+    """An account of this unit of work, and what its requests have taken so far.
+
+    `alike`: by fund and amount how many stand and the last one's public id. `first`: in its order, of those that are
+    about to be withdrawn.
+    """
+
+    account: InvestorAccount
+    held: int = 0
+    numbered: int = 0
+    first: int | None = None
+    alike: dict[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
+
+    def is_behind(self, before: int | None, own: int) -> bool:
+        """Whether another goes first: one that stood there `before`, or one of this unit of work."""
+        if self.first is None:
+            self.first = own if before is None else before
+        return self.first < own
+
+
 class _Intake:
     """The requests of one unit of work, with the rows they need locked."""
 
@@ -187,10 +211,7 @@ class _Intake:
         self.judge = verifying.Judge.of(
             stage=Verification.Stage.CREATE, at=batch.at, funds=self.funds.values(), accounts=self.accounts.values()
         )
-        self.held: dict[uuid.UUID, int] = {}
-        self.numbered: dict[uuid.UUID, int] = {}
-        self.seen: dict[tuple[uuid.UUID, uuid.UUID, int], tuple[int, str]] = {}
-        self.first: dict[uuid.UUID, int] = {}
+        self.asking = {account_id: _Asking(account) for account_id, account in self.accounts.items()}
         self.opened: dict[uuid.UUID, Opened] = {}
 
     def run(self) -> list[Result]:
@@ -199,43 +220,42 @@ class _Intake:
     def check(self) -> list[CheckResult | Refused]:
         results: list[CheckResult | Refused] = []
         for number, request in enumerate(self.requests):
-            refused = self._refusal(request)
-            if refused is not None:
-                results.append(refused)
+            known = self._known(request)
+            if isinstance(known, Refused):
+                results.append(known)
                 continue
-            verdict, _ = self._judge(self._subject(number, request))
+            verdict, _ = self._judge(self._subject(number, request, *known))
             state = _STATE[verdict.outcome]
             results.append(
                 CheckResult(verdict.outcome.value, str(state), verifying.decisions_as_json(verdict.decisions))
             )
         return results
 
-    def _refusal(self, request: TransferRequest) -> Refused | None:
-        if request.source_account_id not in self.accounts:
+    def _known(self, request: TransferRequest) -> tuple[_Asking, Fund] | Refused:
+        """Who asks and for which fund, or why nobody can."""
+        asking, fund = self.asking.get(request.source_account_id), self.funds.get(request.fund_id)
+        if asking is None:
             return Refused(None, NotFound(what="account", field="source_account"))
-        if request.fund_id not in self.funds:
+        if fund is None:
             return Refused(None, NotFound(what="fund", field="fund"))
         if not 1 <= request.amount <= MAX_AMOUNT:
             return Refused(None, AmountOutOfRange(field="amount"))
-        account = self.accounts[request.source_account_id]
-        if request.currency != account.currency:
-            return Refused(
-                None, CurrencyMismatch(field="currency", account=account.currency, currency=request.currency)
-            )
-        return None
+        own = asking.account.currency
+        if request.currency != own:
+            return Refused(None, CurrencyMismatch(field="currency", account=own, currency=request.currency))
+        return asking, fund
 
-    def _subject(self, number: int, request: TransferRequest) -> Subject:
-        account, fund = self.accounts[request.source_account_id], self.funds[request.fund_id]
+    def _subject(self, number: int, request: TransferRequest, asking: _Asking, fund: Fund) -> Subject:
         earlier = self.earlier[number]
-        within, last = self.seen.get((account.id, fund.id, request.amount), (0, ""))
+        within, last = asking.alike.get((fund.id.int, request.amount), (0, ""))
         return Subject(
-            account=account,
+            account=asking.account,
             fund=fund,
             capacity=self.places.capacity(fund.id),
-            already=self.places.already(fund.id, account.investor_id),
+            already=self.places.already(fund.id, asking.account.investor_id),
             amount=request.amount,
             currency=request.currency,
-            own_held=-self.held.get(account.id, 0),
+            own_held=-asking.held,
             duplicates=(earlier.alike + within, last or earlier.latest),
         )
 
@@ -243,40 +263,37 @@ class _Intake:
         return self.judge(subject, observation=self.facts.observations.get(subject.account.id))
 
     def _one(self, number: int, request: TransferRequest) -> Result:
-        refused = self._refusal(request)
-        if refused is not None:
-            return refused
-        subject = self._subject(number, request)
+        known = self._known(request)
+        if isinstance(known, Refused):
+            return known
+        asking, fund = known
+        subject = self._subject(number, request, asking, fund)
         verdict, seen = self._judge(subject)
-        transfer = self._new(request)
-        batch = self.batch
+        transfer = self._new(request, asking, fund)
+        batch, new_id = self.batch, transfer.id
         batch.bear(transfer)
         batch.note(transfer, "transfer.requested", external_id=request.external_id)
-        batch.verified(verifying.kept(transfer.id, transfer.fund_id, Verification.Stage.CREATE, verdict, seen))
-        self._settle(transfer, verdict)
-        if transfer.state != State.REJECTED:
-            account, fund = transfer.source_account_id, transfer.fund_id
-            count, _ = self.seen.get((account, fund, transfer.amount), (0, ""))
-            self.seen[account, fund, transfer.amount] = (count + 1, transfer.public_id)
-            self.judge.decided(subject, placed=transfer.state in HELD)
-        self.opened[transfer.id] = self._opened(number, transfer, verdict)
-        return Done(transfer.id, str(transfer.state), transfer.version)
-
-    def _opened(self, number: int, transfer: Transfer, verdict: Verdict) -> Opened:
-        waits = False
-        if transfer.state == State.APPROVED:
-            before, own = self.earlier[number].first_seq, transfer.account_seq
-            first = self.first.setdefault(transfer.source_account_id, own if before is None else before)
-            waits = first < own
-        place = (
-            orders.waits(self.batch, transfer).after(self.batch.at, "reservation") if transfer.state in HELD else None
+        kept = verifying.kept(new_id, fund.id, Verification.Stage.CREATE, verdict, seen)
+        batch.verified(kept)
+        self._settle(transfer, verdict, asking)
+        state = transfer.state
+        placed = state in HELD
+        if state != State.REJECTED:
+            key = (fund.id.int, request.amount)
+            asking.alike[key] = (asking.alike.get(key, (0, ""))[0] + 1, transfer.public_id)
+            self.judge.decided(subject, placed=placed)
+        self.opened[new_id] = Opened(
+            transfer=transfer,
+            decisions=[{name: made[name] for name in _SHOWN} for made in kept.decisions],
+            place_until=orders.waits(batch, transfer).after(batch.at, "reservation") if placed else None,
+            waits=state == State.APPROVED and asking.is_behind(self.earlier[number].first_seq, transfer.account_seq),
         )
-        return Opened(transfer, verifying.decisions_as_json(verdict.decisions), place, waits)
+        return Done(new_id, str(state), transfer.version)
 
-    def _new(self, request: TransferRequest) -> Transfer:
-        account, batch = self.accounts[request.source_account_id], self.batch
-        waits = policy(institution=account.institution, rail=account.rail, fund_id=request.fund_id)
-        self.numbered[account.id] = self.numbered.get(account.id, 0) + 1
+    def _new(self, request: TransferRequest, asking: _Asking, fund: Fund) -> Transfer:
+        account, batch = asking.account, self.batch
+        waits = policy(institution=account.institution, rail=account.rail, fund_id=fund.id)
+        asking.numbered += 1
         batch.move(holds.Movement(account.id, numbered=1))
         new_id = ids.new_id()
         transfer = rows.new(
@@ -285,9 +302,9 @@ class _Intake:
                 "id": new_id,
                 "family_id": new_id,
                 "source_account_id": account.id,
-                "account_seq": account.last_seq + self.numbered[account.id],
+                "account_seq": account.last_seq + asking.numbered,
                 "investor_id": account.investor_id,
-                "fund_id": request.fund_id,
+                "fund_id": fund.id,
                 "amount": request.amount,
                 "requested_amount": request.amount,
                 "currency": request.currency,
@@ -299,14 +316,10 @@ class _Intake:
                 "expected_at": waits.after(batch.at, "expected"),
             },
         )
-        transfer._state.fields_cache |= {
-            "source_account": account,
-            "investor": account.investor,
-            "fund": self.funds[request.fund_id],
-        }
+        transfer._state.fields_cache |= {"source_account": account, "investor": account.investor, "fund": fund}
         return transfer
 
-    def _settle(self, transfer: Transfer, verdict: Verdict) -> None:
+    def _settle(self, transfer: Transfer, verdict: Verdict, asking: _Asking) -> None:
         """Put a new transfer where its verification says."""
         batch, outcome = self.batch, verdict.outcome
         if outcome == Outcome.FAIL:
@@ -317,15 +330,12 @@ class _Intake:
         ):  # the second where a rule that errs could not say so
             waitlist(batch, transfer, verdict)
         else:
-            self._hold_and_reserve(transfer)
+            asking.held += transfer.amount
+            take(batch, transfer)
             if outcome == Outcome.HOLD:
                 review(batch, transfer, verdict)
             else:
                 approve(batch, transfer)
-
-    def _hold_and_reserve(self, transfer: Transfer) -> None:
-        self.held[transfer.source_account_id] = self.held.get(transfer.source_account_id, 0) + transfer.amount
-        take(self.batch, transfer)
 
 
 def take(batch: Batch, transfer: Transfer) -> None:
