@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, QuerySet, UUIDField
 
 from accounts import cache
 from accounts.models import BalanceObservation, Investor, InvestorAccount
-from bridge.kernel import columns
+from bridge.kernel import columns, compiled
 from bridge.kernel.errors import NotFound
 
 
@@ -38,6 +38,19 @@ def investors_of(user: Any) -> QuerySet[Investor]:
 
 def accounts_of(user: Any) -> QuerySet[InvestorAccount]:
     return InvestorAccount.objects.filter(investor__user=user).select_related("investor")
+
+
+_own = compiled.Tuples(
+    lambda: InvestorAccount.objects.filter(
+        pk=compiled.Given("account", "uuid", UUIDField()),
+        investor__user=compiled.Given("user", "bigint", BigIntegerField()),
+    ).values_list("pk")
+)
+
+
+def acts_for(user: Any, *, account_id: uuid.UUID) -> bool:
+    """Whether this login acts for the investor of this account."""
+    return bool(_own(account=account_id, user=user.pk))
 
 
 def display_balance(account: InvestorAccount) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.db import connection
 from bridge.events import chain
 from bridge.events.models import Epoch, Event, Seal
 from bridge.events.queries import SETTLED_EVENTS, position
-from bridge.kernel import bulk, columns, ids, rows
+from bridge.kernel import bulk, columns, compiled, ids, rows
 from bridge.kernel.results import Actor
 from bridge.kernel.transactions import require_atomic, retried, unit_of_work
 
@@ -141,7 +141,11 @@ def _heads(facts: Sequence[Fact]) -> dict[tuple[str, int], tuple[int, bytes]]:
 
 def current_epoch() -> int:
     """The number that new events carry: 1 until a backup was restored."""
-    return Epoch.objects.order_by("-number").values_list("number", flat=True).first() or 1
+    found = _epoch()
+    return found[0][0] if found else 1
+
+
+_epoch = compiled.Tuples(lambda: Epoch.objects.order_by("-number").values_list("number", flat=True)[:1])
 
 
 @retried

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from django.db.models import UUIDField
 from drf_spectacular.utils import OpenApiExample
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.queries import accounts_of
+from accounts.queries import acts_for
+from bridge.kernel import compiled
 from bridge.kernel.api.fields import read_query
 from bridge.kernel.api.headers import etag, idempotency_key, reply
 from bridge.kernel.api.paging import newest_first
@@ -55,6 +57,11 @@ class UnknownReference(BridgeError):
     message = "Some fields name what does not exist, or is not yours; `errors` names them."
 
 
+_status = compiled.Tuples(
+    lambda: Fund.objects.filter(pk=compiled.Given("fund", "uuid", UUIDField())).order_by().values_list("status")
+)
+
+
 def refuse(error: BridgeError) -> BridgeError:
     """A service's refusal of one request, naming the field at fault."""
     field = error.data.get("field")
@@ -74,10 +81,10 @@ def wanted_by(request: Request, actor: Actor) -> services.TransferRequest:
     """
     body = read_request(request.data)
     account = body["source_account"]
-    if actor.role == Role.INVESTOR and not accounts_of(request.user).filter(pk=account).exists():
+    if actor.role == Role.INVESTOR and not acts_for(request.user, account_id=account):
         message = "There is no such account, or it is not yours to see."
         raise UnknownReference(errors={"source_account": [{"code": "not_found", "message": message}]})
-    if actor.role == Role.INVESTOR and Fund.objects.filter(pk=body["fund"], status=Fund.Status.DRAFT).exists():
+    if actor.role == Role.INVESTOR and _status(fund=body["fund"]) == [(Fund.Status.DRAFT,)]:
         raise refuse(NotFound(what="fund", field="fund"))  # a draft is the firm's own matter, its name too
     return as_request(body)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.cache import cache
 from django.http import HttpResponse
@@ -71,16 +71,28 @@ class WindowThrottle(BaseThrottle):
         if time.monotonic() < WindowThrottle._asleep_until:
             return None
         try:
-            try:
-                used = cache.incr(key)
-            except ValueError:  # the first one
-                used = 1 if cache.add(key, 1, window + 1) else cache.incr(key)
+            used = _incremented(key, window + 1)
         except Exception as error:
             logger.warning("requests are not counted, the cache does not answer: %s", error)
             used = None
         if used is None:
             WindowThrottle._asleep_until = time.monotonic() + _REST_AFTER_FAILURE
         return used
+
+
+_INCREMENT = "local n = redis.call('INCR', KEYS[1]) if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end return n"
+
+
+def _incremented(key: str, lifetime: int) -> int | None:
+    """Count one more, in one exchange with Redis or Valkey: a key that is new gets its lifetime there."""
+    shared: Any = getattr(cache, "client", None)
+    if shared is not None:
+        found: int = shared.get_client(write=True).eval(_INCREMENT, 1, str(shared.make_key(key)), lifetime)
+        return found
+    try:
+        return cache.incr(key)
+    except ValueError:  # the first one
+        return 1 if cache.add(key, 1, lifetime) else cache.incr(key)
 
 
 class SignInThrottle(WindowThrottle):
