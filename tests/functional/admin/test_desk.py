@@ -40,7 +40,7 @@ class TestOpen:
         page = sign_in(Role.MAKER).get(OPEN)
         assert "Account closed" in page
         deeds = re.findall(r"/act/(\w+)/\?item=([0-9a-f-]+):", page)
-        assert {deed for deed, pk in deeds if pk == str(waiting.pk)} == {"retry", "refund"}
+        assert {deed for deed, pk in deeds if pk == str(waiting.pk)} == {"retry", "refund", "redirect"}
         assert {deed for deed, pk in deeds if pk == str(unknown.pk)} == {"outcome"}
 
     def test_a_queue_alone_and_what_asks_my_roles(self, bridge: World, waiting: Transfer, sign_in: SignIn) -> None:
