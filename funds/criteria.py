@@ -59,7 +59,7 @@ class Criteria:
         every = list(funds)
         investors = set(investor_ids)
         asking = [fund.id for fund in every if fund.required_documents or fund.regime != Fund.Regime.NONE]
-        papers = Subscription.objects.filter(fund_id__in=asking) if asking else Subscription.objects.none()
+        papers: Iterable[Subscription] = Subscription.objects.filter(fund_id__in=asking) if asking else ()
         return cls(
             at=at,
             rows=_parameter_rows(at),

@@ -134,21 +134,13 @@ def keep(key: Key, answer: Answer, *, at: datetime) -> None:
 def keep_each(answered: Sequence[tuple[Key, Answer]], *, at: datetime) -> None:
     """`keep` for many keys in one statement."""
     require_atomic()
-    rows = [
-        IdempotencyKey(
-            principal=key.principal,
-            method=key.method,
-            route=key.route,
-            key=key.key,
-            body_hash=key.body_hash,
-            status=answer.status,
-            answer=answer.body,
-            headers=answer.headers,
-            created_at=at,
-        )
-        for key, answer in answered
-    ]
-    bulk.insert(IdempotencyKey, rows)
+    values = {name: [getattr(key, name) for key, _ in answered] for name in (*_SCOPE, "body_hash")} | {
+        "status": [answer.status for _, answer in answered],
+        "answer": [answer.body for _, answer in answered],
+        "headers": [answer.headers for _, answer in answered],
+        "created_at": [at] * len(answered),
+    }
+    bulk.insert_columns(IdempotencyKey, values)
 
 
 def _stored(key: Key, body_hash: bytes, status: int, answer: str, headers: str) -> Answer | BridgeError:

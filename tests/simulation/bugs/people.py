@@ -16,8 +16,8 @@ PEOPLE = (
             ),
             Edit(
                 "bridge/kernel/idempotency.py",
-                "    bulk.insert(IdempotencyKey, rows)\n",
-                '    bulk.insert(IdempotencyKey, rows, suffix="ON CONFLICT DO NOTHING")\n',
+                "    bulk.insert_columns(IdempotencyKey, values)\n",
+                '    bulk.insert_columns(IdempotencyKey, values, suffix="ON CONFLICT DO NOTHING")\n',
             ),
         ),
     ),
