@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.cache import cache
@@ -74,8 +74,22 @@ def write(account_id: uuid.UUID, balance: dict[str, Any], *, ticket: str | None)
 
 def invalidate(account_ids: Iterable[uuid.UUID]) -> None:
     """Called after the commit that moved money: a generation that nobody has a ticket of, for all in one exchange."""
-    generation = ids.new_id().hex
+    keys = [_generation_key(account_id) for account_id in account_ids]
     try:
-        cache.set_many({_generation_key(account_id): generation for account_id in account_ids}, _GENERATION_TTL)
+        _set_all(keys, ids.new_id().hex)
     except Exception as error:
         logger.warning("balance cache does not answer: %s", error)
+
+
+_SET_ALL = "for _, key in ipairs(KEYS) do redis.call('SET', key, ARGV[1], 'EX', ARGV[2]) end"
+
+
+def _set_all(keys: Sequence[str], value: str) -> None:
+    """One value for all keys. A batch of the engine has a thousand, and a command for each of them cost it a twentieth
+    of its time: Redis and Valkey go over them themselves."""
+    client = getattr(cache, "client", None)
+    if client is None:
+        cache.set_many(dict.fromkeys(keys, value), _GENERATION_TTL)
+        return
+    named = str(client.make_key("")).__add__
+    client.get_client(write=True).eval(_SET_ALL, len(keys), *map(named, keys), client.encode(value), _GENERATION_TTL)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.db.models import F
 
 from accounts.models import InvestorAccount
-from bridge.kernel import bulk
+from bridge.kernel.compiled import Own, UpdateEach
 from bridge.kernel.transactions import require_atomic
 
 
@@ -62,15 +62,25 @@ def undone(account_id: uuid.UUID, amount: int, *, was_acknowledged: bool) -> Mov
 def apply(movements: Iterable[Movement]) -> None:
     """Apply to rows that the caller has locked; one UPDATE with F-expressions for all of them."""
     require_atomic()
-    rows = list(movements)
-    if not rows:
-        return
-    held = bulk.total((row.account_id, row.held) for row in rows)
-    InvestorAccount.objects.filter(bulk.Among("pk", held)).update(
-        held=F("held") + bulk.ByKey("id", held),
-        withdrawals_begun=F("withdrawals_begun")
-        + bulk.ByKey("id", bulk.total((row.account_id, row.begun) for row in rows)),
-        withdrawals_acknowledged=F("withdrawals_acknowledged")
-        + bulk.ByKey("id", bulk.total((row.account_id, row.acknowledged) for row in rows)),
-        last_seq=F("last_seq") + bulk.ByKey("id", bulk.total((row.account_id, row.numbered) for row in rows)),
-    )
+    sums: dict[uuid.UUID, list[int]] = {}
+    for row in movements:
+        of = sums.get(row.account_id)
+        if of is None:
+            sums[row.account_id] = [row.held, row.begun, row.acknowledged, row.numbered]
+            continue
+        of[0] += row.held
+        of[1] += row.begun
+        of[2] += row.acknowledged
+        of[3] += row.numbered
+    _APPLY(sums)
+
+
+_APPLY = UpdateEach(
+    InvestorAccount,
+    "id",
+    ("held", "begun", "acknowledged", "numbered"),
+    held=F("held") + Own("held"),
+    withdrawals_begun=F("withdrawals_begun") + Own("begun"),
+    withdrawals_acknowledged=F("withdrawals_acknowledged") + Own("acknowledged"),
+    last_seq=F("last_seq") + Own("numbered"),
+)

@@ -15,6 +15,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 Values = Sequence[Any]
 _encode = DjangoJSONEncoder(separators=(",", ":")).encode
+_BETWEEN = "\0"
 
 
 class Rendered(str):
@@ -34,7 +35,7 @@ def dumps(value: Any) -> str:
 
 
 def uuids(values: Iterable[UUID]) -> str:
-    return "{" + ",".join([value.hex for value in values]) + "}"
+    return "{" + ",".join([f"{value.int:032x}" for value in values]) + "}"  # `hex` is a call for every one
 
 
 def any_of(values: Sequence[Any]) -> str:
@@ -55,18 +56,22 @@ def literal(values: Iterable[Any]) -> str:
 
 
 def texts(values: Values) -> str:
-    """Quotes between all at once; back to one by one where a value has something to escape."""
+    """Escaped all at once, put apart by the one character that no text of PostgreSQL has."""
     try:
-        inner = '","'.join(values)
+        joined = _BETWEEN.join(values)
     except TypeError:
         return literal(values)
-    if "\\" in inner or inner.count('"') != 2 * (len(values) - 1):
+    if joined.count(_BETWEEN) != len(values) - 1:
         return literal(values)
-    return '{"' + inner + '"}' if values else "{}"
+    if "\\" in joined:
+        joined = joined.replace("\\", "\\\\")
+    if '"' in joined:
+        joined = joined.replace('"', '\\"')
+    return '{"' + joined.replace(_BETWEEN, '","') + '"}'
 
 
 def _numbers(values: Values) -> str:
-    return literal(values) if not all(type(value) is int for value in values) else "{" + str(values)[1:-1] + "}"
+    return "{" + ",".join(map(str, values)) + "}" if set(map(type, values)) == {int} else literal(values)
 
 
 def _element(value: Any) -> str:

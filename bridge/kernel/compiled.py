@@ -16,7 +16,7 @@ writes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -103,7 +103,7 @@ class Tuples:
     def __call__(self, **given: Any) -> list[tuple[Any, ...]]:
         statement, converters = self._made or self._compile()
         found = statement.run(given).fetchall()
-        return [_converted(row, converters) for row in found] if converters else found
+        return _converted(found, converters) if converters else found
 
     def _compile(self) -> tuple[_Statement, list[_Converter]]:
         compiler = self._build().query.get_compiler(connection=connection)
@@ -124,38 +124,47 @@ class Rows(Generic[M]):
         return rows.found(self._model, self._read(**given))
 
 
-def by_key(model: type[M], keys: Iterable[Any]) -> list[M]:
-    """The rows with these primary keys, in no order."""
+def by_key(model: type[M], keys: Iterable[Any], *, key: str = "pk", only: Sequence[str] = ()) -> list[M]:
+    """The rows whose column `key` has one of these values, in no order. `only`: the attributes to read, else all."""
     wanted = list(keys)
-    return _by_key(model)(keys=columns.any_of(wanted)) if wanted else []
+    if not wanted:
+        return []
+    names = tuple(only) or rows.names(model)
+    return rows.found(model, _by_key(model, key, names)(keys=columns.any_of(wanted)), names)
 
 
-def locked(model: type[M], keys: Iterable[Any]) -> list[M]:
+def locked(model: type[M], keys: Iterable[Any], *, only: Sequence[str] = ()) -> list[M]:
     """The rows with these primary keys, locked FOR NO KEY UPDATE in the order of the keys. See `locking.lock`."""
     wanted = list(keys)
-    return _locked(model)(keys=columns.any_of(wanted)) if wanted else []
+    if not wanted:
+        return []
+    names = tuple(only) or rows.names(model)
+    return rows.found(model, _locked(model, names)(keys=columns.any_of(wanted)), names)
 
 
 @cache
-def _by_key(model: type[M]) -> Rows[M]:
-    return Rows(model, lambda: model._default_manager.filter(AnyOf("pk", _key_type(model), "keys")).order_by())
+def _by_key(model: type[Model], key: str, names: tuple[str, ...]) -> Tuples:
+    condition = AnyOf(key, _type_of(model, key), "keys")
+    return Tuples(lambda: model._default_manager.filter(condition).order_by().values_list(*names))
 
 
 @cache
-def _locked(model: type[M]) -> Rows[M]:
-    return Rows(
-        model,
+def _locked(model: type[Model], names: tuple[str, ...]) -> Tuples:
+    return Tuples(
         lambda: (
-            model._default_manager.filter(AnyOf("pk", _key_type(model), "keys"))
+            model._default_manager.filter(AnyOf("pk", _type_of(model, "pk"), "keys"))
             .select_for_update(no_key=True)
             .order_by("pk")
+            .values_list(*names)
         ),
     )
 
 
-def _key_type(model: type[Model]) -> str:
-    key: Any = model._meta.pk
-    return str((key.target_field if key.is_relation else key).rel_db_type(connection))
+def _type_of(model: type[Model], key: str) -> str:
+    """The type of an array of these: `text` where a cast would cut a value."""
+    field: Any = model._meta.pk if key == "pk" else model._meta.get_field(key)
+    kind = str(getattr(field, "target_field", field).rel_db_type(connection))
+    return "text" if kind.startswith(("varchar", "char")) else kind
 
 
 class Update:
@@ -179,9 +188,81 @@ class Update:
         return self._made
 
 
-def _converted(row: Sequence[Any], converters: Sequence[_Converter]) -> tuple[Any, ...]:
-    values = list(row)
-    for place, functions, expression in converters:
-        for function in functions:
-            values[place] = function(values[place], expression, connection)
-    return tuple(values)
+class Own(Func):
+    """In an `UpdateEach`: the number that the call gives for this row, `F("held") + Own("held")`."""
+
+    output_field = BigIntegerField()
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        return f'v."{self._name}"', []
+
+
+class UpdateEach:
+    """Numbers for many rows of a table: `UpdateEach(Account, "id", ("held",), held=F("held") + Own("held"))`.
+
+    Values are F-expressions with `Own` in them, and so is `only_where`, which a row must meet to be changed. The
+    numbers come as one array per name, joined by key. A JSON object of them (`ByKeys`) is read again for every row as
+    soon as PostgreSQL plans the statement without looking at its values, so it grows with the square of the batch.
+    """
+
+    def __init__(
+        self, model: type[Model], key: str, names: Sequence[str], *, only_where: Any = None, **values: Any
+    ) -> None:
+        self._model, self._key, self._names = model, key, tuple(names)
+        self._only_where, self._values = only_where, values
+        self._made: _Statement | None = None
+
+    def __call__(self, changes: Mapping[Any, Sequence[int]]) -> int:
+        """Per key its numbers, in the order of the names; returns how many rows were changed."""
+        if not changes:
+            return 0
+        statement = self._made or self._compile()
+        numbers = map(columns.any_of, zip(*changes.values(), strict=True))
+        given = dict(zip(self._names, numbers, strict=True)) | {_KEY: columns.any_of(list(changes))}
+        count: int = statement.run(given).rowcount
+        return count
+
+    def _compile(self) -> _Statement:
+        found = self._model._default_manager.filter(_ThisRow(self._key))
+        if self._only_where is not None:
+            found = found.filter(self._only_where)
+        query: Any = found.query.chain(UpdateQuery)
+        query.add_update_values(self._values)
+        text, params = query.get_compiler(connection=connection).as_sql()
+        head, _, tail = text.partition(" WHERE ")
+        before = head.count("%s")
+        arrays = ", ".join([f"%s::{_type_of(self._model, self._key)}[]", *["%s::bigint[]"] * len(self._names)])
+        every = (_KEY, *self._names)
+        named = ", ".join(f'"{name}"' for name in every)
+        sql = f"{head} FROM unnest({arrays}) AS v ({named}) WHERE {tail}"
+        self._made = _Statement(sql, (*params[:before], *map(Slot, every), *params[before:]))
+        return self._made
+
+
+_KEY = "key"
+
+
+class _ThisRow(Func):
+    """The numbers of this line of the arrays are for this row."""
+
+    output_field = BooleanField()
+
+    def __init__(self, key: str) -> None:
+        super().__init__(F(key))
+
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        sql, params = compiler.compile(self.source_expressions[0])
+        return f'{sql} = v."{_KEY}"', [*params]
+
+
+def _converted(found: Sequence[Sequence[Any]], converters: Sequence[_Converter]) -> list[tuple[Any, ...]]:
+    values: list[Any] = [list(column) for column in zip(*found, strict=True)]
+    if values:
+        for place, functions, expression in converters:
+            for function in functions:
+                values[place] = [function(value, expression, connection) for value in values[place]]
+    return list(zip(*values, strict=True))

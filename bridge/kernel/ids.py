@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7 as _uuid7
 
 from bridge.kernel.errors import MalformedId
 
@@ -42,12 +42,30 @@ PREFIXES = {
     "movement": "mov",
 }
 
-_source: ContextVar[Callable[[], uuid.UUID]] = ContextVar("id_source", default=uuid7)
+_source: ContextVar[Callable[[], uuid.UUID] | None] = ContextVar("id_source", default=None)
+# `uuid.UUID(int=…)` looks at its other five arguments first, for every id; a transfer has sixteen of them.
+_blank = uuid.UUID.__new__
+_set_number = uuid.UUID.int.__set__  # type: ignore[misc,attr-defined]  # the slots: an uuid refuses to be changed
+_set_safety = uuid.UUID.is_safe.__set__  # type: ignore[misc,attr-defined]
 
 
 def new_id() -> uuid.UUID:
     """A fresh uuid, version 7 unless a source was injected."""
-    return _source.get()()
+    return new_ids(1)[0]
+
+
+def new_ids(count: int) -> list[uuid.UUID]:
+    """So many fresh uuids, the older ones smaller."""
+    source = _source.get()
+    if source is not None:
+        return [source() for _ in range(count)]
+    made = []
+    for _ in range(count):
+        fresh = _blank(uuid.UUID)
+        _set_number(fresh, _uuid7().int)
+        _set_safety(fresh, uuid.SafeUUID.unknown)
+        made.append(fresh)
+    return made
 
 
 def first_at(moment: datetime, *, later: timedelta = timedelta(0)) -> uuid.UUID:

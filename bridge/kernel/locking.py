@@ -15,7 +15,7 @@ from typing import TypeVar
 from django.db import connection
 from django.db.models import Model, QuerySet
 
-from bridge.kernel import bulk, compiled, rows
+from bridge.kernel import compiled
 
 ORDER = (
     "transfers.receipt",
@@ -48,21 +48,20 @@ def ordered() -> Iterator[None]:
 def lock(queryset: QuerySet[M], ids: Iterable[uuid.UUID | int]) -> list[M]:
     """Lock these rows by primary key, in key order, and return them as they are now.
 
-    Raises `RuntimeError` outside a transaction and `LockOrderViolated` where `ORDER` is not kept.
+    `queryset` is all rows of a model, `only()` some of their columns where the rest is not looked at. Raises
+    `RuntimeError` outside a transaction and `LockOrderViolated` where `ORDER` is not kept.
     """
-    wanted = sorted(set(ids))
-    claim_rank(queryset.model)
+    model = queryset.model
+    claim_rank(model)
+    wanted = list(ids)
+    if queryset.query.where:
+        raise ValueError("Rows are locked by their ids alone: what is locked must not depend on what is read.")
     if not wanted:
         return []
-    if _is_whole(queryset):
-        return compiled.locked(queryset.model, wanted)
-    return rows.read(queryset.filter(bulk.Among("pk", wanted)).select_for_update(no_key=True).order_by("pk"))
-
-
-def _is_whole(queryset: QuerySet[M]) -> bool:
-    """`Model.objects.all()`, whose statement is always the same."""
-    query = queryset.query
-    return not (query.where or query.annotations or query.select_related or query.is_sliced or query.distinct)
+    names, deferred = queryset.query.deferred_loading
+    if deferred and names:
+        raise ValueError("Name the columns that are read: a lock is on a hot path.")
+    return compiled.locked(model, wanted, only=() if deferred else sorted(names))
 
 
 def alone(name: str, *, shared: bool = False) -> None:

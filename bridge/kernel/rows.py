@@ -23,15 +23,23 @@ def read(queryset: QuerySet[M]) -> list[M]:
     return found(queryset.model, queryset.values_list(*names(queryset.model)))
 
 
-def found(model: type[M], tuples: Iterable[Sequence[Any]]) -> list[M]:
-    """Instances that came from the database; each tuple has the columns of `names`."""
-    columns = names(model)
-    return [_made(model, dict(zip(columns, row, strict=True)), stored=True) for row in tuples]
+def found(model: type[M], tuples: Iterable[Sequence[Any]], only: Sequence[str] = ()) -> list[M]:
+    """Instances that came from the database; each tuple has the columns of `names`, or those of `only`."""
+    blank, columns, made = model.__new__, only or names(model), []
+    for values in tuples:
+        row = blank(model)
+        state = ModelState()
+        state.__dict__ = {"adding": False, "db": DEFAULT_DB_ALIAS, "fields_cache": {}}
+        row.__dict__ = dict(zip(columns, values, strict=True), _state=state)
+        made.append(row)
+    return made
 
 
 def new(model: type[M], values: Mapping[str, Any]) -> M:
     """A row to be inserted: these values, by attribute name, and the fields' own defaults where they are constant."""
-    return _made(model, {**_constants(model), **values}, stored=False)
+    row = model.__new__(model)
+    row.__dict__ = {**_constants(model), **values, "_state": ModelState()}
+    return row
 
 
 def copy(row: M) -> M:
@@ -41,20 +49,11 @@ def copy(row: M) -> M:
     return made
 
 
-def relate(rows: Iterable[M], name: str, others: Mapping[Any, Model]) -> None:
+def relate(rows: Iterable[Model], name: str, others: Mapping[Any, Model]) -> None:
     """Give every row the instance that its foreign key `name` points to, as `select_related` does."""
+    attribute = f"{name}_id"
     for row in rows:
-        row._state.fields_cache[name] = others[getattr(row, f"{name}_id")]
-
-
-def _made(model: type[M], values: dict[str, Any], *, stored: bool) -> M:
-    made = model.__new__(model)
-    state = ModelState()
-    if stored:
-        state.adding, state.db = False, DEFAULT_DB_ALIAS
-    values["_state"] = state
-    made.__dict__ = values
-    return made
+        row._state.fields_cache[name] = others[row.__dict__[attribute]]
 
 
 @cache
