@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from bridge.kernel import crypto, ids
 from bridge.kernel.checksums import iban_is_valid, looks_like_iban
+from bridge.kernel.fields import Key
 from bridge.kernel.guards import append_only
 from bridge.kernel.rails import Rail
 
@@ -60,7 +61,7 @@ class InvestorAccount(models.Model):
         CLOSED = "closed", "closed"
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
-    investor = models.ForeignKey(Investor, on_delete=models.PROTECT, related_name="accounts")
+    investor = Key(Investor, on_delete=models.PROTECT, related_name="accounts")
     institution = models.CharField(max_length=40)
     name = models.CharField(max_length=120)
     currency = models.CharField(max_length=3)
@@ -180,7 +181,7 @@ class BalanceObservation(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    account = models.ForeignKey(InvestorAccount, on_delete=models.PROTECT, related_name="observations", db_index=False)
+    account = Key(InvestorAccount, on_delete=models.PROTECT, related_name="observations", db_index=False)
     available = models.BigIntegerField()
     current = models.BigIntegerField()
     acknowledged_before = models.BigIntegerField()

@@ -13,15 +13,29 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from typing import Protocol, cast
 
 from django.db.models import F, Q
+from django.db.models.lookups import LessThanOrEqual
 
-from bridge.kernel import bulk, columns, ids, locking, rows
+from bridge.kernel import bulk, columns, compiled, ids, locking
+from bridge.kernel.compiled import Own
 from bridge.kernel.errors import BridgeError
 from bridge.kernel.transactions import require_atomic
 from funds.models import Allocation, FundCapacity, Reservation
 
 Pair = tuple[uuid.UUID, uuid.UUID]  # fund, investor
+
+
+class Capacity(Protocol):
+    """Seats are investors, sums minor units of the fund's currency; limits that are None do not limit."""
+
+    seat_limit: int | None
+    hard_cap: int | None
+    seats_taken: int
+    reserved: int
+    confirmed: int
 
 
 class NoPlace(BridgeError):
@@ -32,51 +46,80 @@ class NoPlace(BridgeError):
 
 
 @dataclass(slots=True)
+class _Room:
+    """A fund's capacity as it will be, and what this unit of work changes of it."""
+
+    fund_id: uuid.UUID
+    seat_limit: int | None
+    hard_cap: int | None
+    seats_taken: int
+    reserved: int
+    confirmed: int
+    touched: bool = False
+    seats_delta: int = 0
+    reserved_delta: int = 0
+    confirmed_delta: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it takes more than the limits give; less than before always fits."""
+        limit, cap = self.seat_limit, self.hard_cap
+        more = self.reserved_delta + self.confirmed_delta
+        return (limit is not None and self.seats_delta > 0 and self.seats_taken > limit) or (
+            cap is not None and more > 0 and self.reserved + self.confirmed > cap
+        )
+
+
+@dataclass(slots=True)
 class _Place:
     """An allocation as it will be."""
 
     id: uuid.UUID
+    room: _Room
+    investor_id: uuid.UUID
     reserved: int = 0
     confirmed: int = 0
     is_new: bool = False
     reserved_delta: int = 0
     confirmed_delta: int = 0
 
-    @property
-    def taken(self) -> bool:
-        return self.reserved + self.confirmed > 0
+    def move(self, reserved: int, confirmed: int) -> None:
+        room, had = self.room, self.reserved + self.confirmed > 0
+        self.reserved += reserved
+        self.confirmed += confirmed
+        self.reserved_delta += reserved
+        self.confirmed_delta += confirmed
+        room.reserved += reserved
+        room.confirmed += confirmed
+        room.reserved_delta += reserved
+        room.confirmed_delta += confirmed
+        room.touched = True
+        seat = (self.reserved + self.confirmed > 0) - had
+        if seat:
+            room.seats_taken += seat
+            room.seats_delta += seat
+
+    def fits(self, amount: int) -> bool:
+        room = self.room
+        limit, cap = room.seat_limit, room.hard_cap
+        if limit is not None and room.seats_taken >= limit and self.reserved + self.confirmed <= 0:
+            return False
+        return cap is None or room.reserved + room.confirmed + amount <= cap
 
 
 @dataclass(slots=True)
-class _Room:
-    """A fund's capacity as it will be."""
+class _Held:
+    """A transfer's reservation, with the attributes of its row, and the place that it is in."""
 
-    capacity: FundCapacity
-    seats: int
-    reserved: int
-    confirmed: int
-    touched: bool = False
-
-    @property
-    def seats_delta(self) -> int:
-        return self.seats - self.capacity.seats_taken
-
-    @property
-    def reserved_delta(self) -> int:
-        return self.reserved - self.capacity.reserved
-
-    @property
-    def confirmed_delta(self) -> int:
-        return self.confirmed - self.capacity.confirmed
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it takes more than the limits give; less than before always fits."""
-        limit, cap = self.capacity.seat_limit, self.capacity.hard_cap
-        more = self.reserved_delta + self.confirmed_delta
-        return (limit is not None and self.seats_delta > 0 and self.seats > limit) or (
-            cap is not None and more > 0 and self.reserved + self.confirmed > cap
-        )
+    id: uuid.UUID
+    transfer_id: uuid.UUID
+    allocation_id: uuid.UUID
+    amount: int
+    state: str
+    expires_at: datetime | None
+    created_at: datetime
+    place: _Place
+    changed: bool = False
 
 
 @dataclass
@@ -84,11 +127,10 @@ class Places:
     """What one unit of work holds of some funds' capacity. Make it with `lock`, end with `save`."""
 
     _rooms: dict[uuid.UUID, _Room]
-    _places: dict[Pair, _Place]
-    _reservations: dict[uuid.UUID, Reservation]
-    _pair_of: dict[uuid.UUID, Pair]
-    _born: dict[uuid.UUID, Reservation] = field(default_factory=dict)
-    _changed: dict[uuid.UUID, Reservation] = field(default_factory=dict)
+    _every: list[_Place] = field(default_factory=list)
+    _reservations: dict[uuid.UUID, _Held] = field(default_factory=dict)
+    _born: list[_Held] = field(default_factory=list)
+    _changed: list[_Held] = field(default_factory=list)
 
     @classmethod
     def lock(cls, *, pairs: Iterable[Pair], transfer_ids: Iterable[uuid.UUID]) -> Places:
@@ -98,43 +140,53 @@ class Places:
         transfer, whose lock the caller holds.
         """
         require_atomic()
-        wanted = set(pairs)
-        rooms = {
-            row.pk: _Room(row, row.seats_taken, row.reserved, row.confirmed)
-            for row in locking.lock(FundCapacity.objects.all(), {fund for fund, _ in wanted})
-        }
-        places = {
-            (row.fund_id, row.investor_id): _Place(row.id, row.reserved, row.confirmed)
-            for row in locking.lock(Allocation.objects.all(), _allocation_ids(wanted))
-        }
-        own = Reservation.objects.filter(bulk.Among("transfer_id", transfer_ids)).order_by()
-        reservations = {row.transfer_id: row for row in rows.read(own)}
-        pair_of_place = {place.id: pair for pair, place in places.items()}
-        # One that was released may have been of a fund that its transfer has left.
-        held = {t: row.allocation_id for t, row in reservations.items() if row.allocation_id in pair_of_place}
-        return cls(rooms, places, reservations, {t: pair_of_place[place] for t, place in held.items()})
+        wanted = list(pairs)
+        places = cls(_rooms(locking.lock(FundCapacity.objects.all(), {fund for fund, _ in wanted})))
+        by_id = places._take(locking.lock(Allocation.objects.all(), _allocation_ids(wanted)))
+        for row in _RESERVATIONS(keys=columns.uuids(transfer_ids)):
+            number, transfer_id, allocation_id, amount, state, expires_at, created_at = row
+            # One that was released may have been of a fund that its transfer has left: only `reserve` touches it.
+            place = by_id[allocation_id] if state != RELEASED else cast(_Place, by_id.get(allocation_id))
+            places._reservations[transfer_id] = _Held(
+                number, transfer_id, allocation_id, amount, state, expires_at, created_at, place
+            )
+        return places
 
     @classmethod
     def read(cls, *, pairs: Iterable[Pair]) -> Places:
         """The same without locks, to look and not to touch: it cannot be saved in earnest."""
-        wanted = set(pairs)
-        fund_ids = {fund for fund, _ in wanted}
-        rooms = {
-            row.pk: _Room(row, row.seats_taken, row.reserved, row.confirmed)
-            for row in FundCapacity.objects.filter(pk__in=fund_ids)
-        }
-        known = Allocation.objects.filter(bulk.Among("pk", _allocation_ids(wanted)))
-        places = {(row.fund_id, row.investor_id): _Place(row.id, row.reserved, row.confirmed) for row in known}
-        return cls(rooms, places, {}, {})
+        wanted = list(pairs)
+        places = cls(_rooms(compiled.by_key(FundCapacity, {fund for fund, _ in wanted})))
+        places._take(compiled.by_key(Allocation, _allocation_ids(wanted)))
+        return places
+
+    def _take(self, allocations: Iterable[Allocation]) -> dict[uuid.UUID, _Place]:
+        rooms, found = self._rooms, {}
+        for row in allocations:
+            found[row.id] = _Place(row.id, rooms[row.fund_id], row.investor_id, row.reserved, row.confirmed)
+        self._every += found.values()
+        return found
+
+    @cached_property
+    def _places(self) -> dict[Pair, _Place]:
+        """By fund and investor, for those who ask so: the engine asks by transfer."""
+        return {(place.room.fund_id, place.investor_id): place for place in self._every}
 
     # --- asking
 
-    def capacity(self, fund_id: uuid.UUID) -> FundCapacity:
-        """The fund's capacity as it would be if this unit of work ended now."""
-        room = self._rooms[fund_id]
-        now = {"seats_taken": room.seats, "reserved": room.reserved, "confirmed": room.confirmed}
-        limits = {"seat_limit": room.capacity.seat_limit, "hard_cap": room.capacity.hard_cap}
-        return rows.new(FundCapacity, {"fund_id": fund_id, **limits, **now})
+    def capacity(self, fund_id: uuid.UUID) -> Capacity:
+        """The fund's capacity as it would be if this unit of work ended now. To be looked at at once: it lives on."""
+        return self._rooms[fund_id]
+
+    def seen_from(
+        self, transfer_id: uuid.UUID, fund_id: uuid.UUID, investor_id: uuid.UUID
+    ) -> tuple[Capacity, int, int]:
+        """The fund's capacity, what else the investor has in the fund, and what this transfer has reserved there."""
+        held = self._reservations.get(transfer_id)
+        if held is not None and held.state == RESERVED:
+            place = held.place
+            return place.room, place.reserved + place.confirmed - held.amount, held.amount
+        return self._rooms[fund_id], self.already(fund_id, investor_id), 0
 
     def already(self, fund_id: uuid.UUID, investor_id: uuid.UUID) -> int:
         """What this investor has in the fund, reserved and confirmed, in minor units."""
@@ -143,22 +195,17 @@ class Places:
 
     def reserved_for(self, transfer_id: uuid.UUID) -> int:
         """What this transfer has reserved (not confirmed), 0 where nothing."""
-        row = self._reservations.get(transfer_id)
-        return row.amount if row and row.state == Reservation.State.RESERVED else 0
+        held = self._reservations.get(transfer_id)
+        return held.amount if held and held.state == RESERVED else 0
 
     def taken_by(self, transfer_id: uuid.UUID) -> int:
         """What this transfer has of the fund, reserved or confirmed, 0 where nothing."""
-        row = self._reservations.get(transfer_id)
-        return row.amount if row and row.state != Reservation.State.RELEASED else 0
+        held = self._reservations.get(transfer_id)
+        return held.amount if held and held.state != RELEASED else 0
 
     def has_room(self, fund_id: uuid.UUID, investor_id: uuid.UUID, amount: int) -> bool:
-        room = self._rooms[fund_id]
         place = self._places.get((fund_id, investor_id))
-        limit, cap = room.capacity.seat_limit, room.capacity.hard_cap
-        needs_seat = place is None or not place.taken
-        if needs_seat and limit is not None and room.seats >= limit:
-            return False
-        return cap is None or room.reserved + room.confirmed + amount <= cap
+        return (place or _Place(fund_id, self._rooms[fund_id], investor_id)).fits(amount)
 
     # --- changing
 
@@ -173,178 +220,174 @@ class Places:
         at: datetime,
     ) -> None:
         """Take a place for a transfer that has none. Raises `NoPlace`."""
-        if not self.has_room(fund_id, investor_id, amount):
+        known = self._places.get((fund_id, investor_id))
+        place = known or _Place(ids.new_id(), self._rooms[fund_id], investor_id, is_new=True)
+        if not place.fits(amount):
             raise NoPlace(fund=str(fund_id))
-        place = self._places.get((fund_id, investor_id))
-        if place is None:
-            place = self._places[fund_id, investor_id] = _Place(ids.new_id(), is_new=True)
-        self._move((fund_id, investor_id), reserved=amount)
-        row = self._reservations.get(transfer_id)
-        if row is None:
-            row = rows.new(
-                Reservation,
-                {
-                    "id": ids.new_id(),
-                    "transfer_id": transfer_id,
-                    "allocation_id": place.id,
-                    "amount": amount,
-                    "state": Reservation.State.RESERVED,
-                    "expires_at": expires_at,
-                    "created_at": at,
-                },
-            )
-            self._reservations[transfer_id] = row
-            self._born[transfer_id] = row
+        if known is None:
+            self._places[fund_id, investor_id] = place
+            self._every.append(place)
+        place.move(amount, 0)
+        held = self._reservations.get(transfer_id)
+        if held is None:
+            held = _Held(ids.new_id(), transfer_id, place.id, amount, RESERVED, expires_at, at, place, changed=True)
+            self._reservations[transfer_id] = held
+            self._born.append(held)
         else:
-            row.allocation_id, row.amount, row.state = place.id, amount, Reservation.State.RESERVED
-            row.expires_at = expires_at
-            self._note(row)
-        self._pair_of[transfer_id] = (fund_id, investor_id)
+            held.allocation_id, held.place, held.amount, held.state = place.id, place, amount, RESERVED
+            held.expires_at = expires_at
+            self._note(held)
 
     def keep(self, transfer_id: uuid.UUID) -> None:
         """The money begins to move: the reservation no longer expires."""
-        row = self._reservations[transfer_id]
-        row.expires_at = None
-        self._note(row)
+        held = self._reservations[transfer_id]
+        held.expires_at = None
+        self._note(held)
 
     def postpone(self, transfer_id: uuid.UUID, expires_at: datetime) -> None:
-        row = self._reservations[transfer_id]
-        row.expires_at = expires_at
-        self._note(row)
+        held = self._reservations[transfer_id]
+        held.expires_at = expires_at
+        self._note(held)
 
     def resize(self, transfer_id: uuid.UUID, amount: int) -> None:
         """What is invested has changed, reserved or confirmed; a larger amount may find no room: `NoPlace`."""
-        row = self._reservations[transfer_id]
-        pair = self._pair_of[transfer_id]
-        change = amount - row.amount
-        if change > 0 and not self.has_room(*pair, change):
-            raise NoPlace(fund=str(pair[0]))
-        if row.state == Reservation.State.CONFIRMED:
-            self._move(pair, confirmed=change)
+        held = self._reservations[transfer_id]
+        change = amount - held.amount
+        if change > 0 and not held.place.fits(change):
+            raise NoPlace(fund=str(held.place.room.fund_id))
+        if held.state == CONFIRMED:
+            held.place.move(0, change)
         else:
-            self._move(pair, reserved=change)
-        row.amount = amount
-        self._note(row)
+            held.place.move(change, 0)
+        held.amount = amount
+        self._note(held)
 
     def share(self, *, transfer_id: uuid.UUID, child_id: uuid.UUID, amount: int, at: datetime) -> None:
         """Part of a confirmed place becomes that of a split child: the same seat, the same sums."""
-        row = self._reservations[transfer_id]
-        if row.state != Reservation.State.CONFIRMED or not 0 < amount < row.amount:
+        held = self._reservations[transfer_id]
+        if held.state != CONFIRMED or not 0 < amount < held.amount:
             raise ValueError("only a part of a confirmed place can be shared")
-        row.amount -= amount
-        self._note(row)
-        born = Reservation(
-            id=ids.new_id(),
-            transfer_id=child_id,
-            allocation_id=row.allocation_id,
-            amount=amount,
-            state=Reservation.State.CONFIRMED,
-            created_at=at,
-        )
-        self._reservations[child_id] = self._born[child_id] = born
-        self._pair_of[child_id] = self._pair_of[transfer_id]
+        held.amount -= amount
+        self._note(held)
+        born = _Held(ids.new_id(), child_id, held.allocation_id, amount, CONFIRMED, None, at, held.place, changed=True)
+        self._reservations[child_id] = born
+        self._born.append(born)
 
     def confirm(self, transfer_id: uuid.UUID) -> None:
         """The money is at the fund."""
-        row = self._reservations[transfer_id]
-        self._move(self._pair_of[transfer_id], reserved=-row.amount, confirmed=row.amount)
-        row.state = Reservation.State.CONFIRMED
-        row.expires_at = None
-        self._note(row)
+        held = self._reservations[transfer_id]
+        held.place.move(-held.amount, held.amount)
+        held.state, held.expires_at = CONFIRMED, None
+        self._note(held)
 
     def unconfirm(self, transfer_id: uuid.UUID) -> None:
         """The fund gave the money back: reserved again until a refund begins."""
-        row = self._reservations[transfer_id]
-        self._move(self._pair_of[transfer_id], reserved=row.amount, confirmed=-row.amount)
-        row.state = Reservation.State.RESERVED
-        self._note(row)
+        held = self._reservations[transfer_id]
+        held.place.move(held.amount, -held.amount)
+        held.state = RESERVED
+        self._note(held)
 
     def release(self, transfer_id: uuid.UUID) -> None:
         """Give the place back, reserved or confirmed; harmless where there is none."""
-        row = self._reservations.get(transfer_id)
-        if row is None or row.state == Reservation.State.RELEASED:
+        held = self._reservations.get(transfer_id)
+        if held is None or held.state == RELEASED:
             return
-        if row.state == Reservation.State.RESERVED:
-            self._move(self._pair_of[transfer_id], reserved=-row.amount)
+        if held.state == RESERVED:
+            held.place.move(-held.amount, 0)
         else:
-            self._move(self._pair_of[transfer_id], confirmed=-row.amount)
-        row.state = Reservation.State.RELEASED
-        row.expires_at = None
-        self._note(row)
+            held.place.move(0, -held.amount)
+        held.state, held.expires_at = RELEASED, None
+        self._note(held)
 
     def save(self, *, at: datetime) -> None:
         """Write what changed. Raises `NoPlace` where the conditional update found no room after all."""
-        self._save_rooms({fund_id: room for fund_id, room in self._rooms.items() if room.touched})
-        created, moved = [], {}
-        for (fund_id, investor_id), place in self._places.items():
+        self._save_rooms()
+        created: list[tuple[uuid.UUID, uuid.UUID, uuid.UUID, int, int]] = []
+        moved: dict[uuid.UUID, tuple[int, int]] = {}
+        for place in self._every:
             if place.is_new:
-                created.append(
-                    Allocation(
-                        id=place.id,
-                        fund_id=fund_id,
-                        investor_id=investor_id,
-                        reserved=place.reserved,
-                        confirmed=place.confirmed,
-                        created_at=at,
-                    )
-                )
+                created.append((place.id, place.room.fund_id, place.investor_id, place.reserved, place.confirmed))
             elif place.reserved_delta or place.confirmed_delta:
-                moved[place.id] = place
-        bulk.insert(Allocation, created)
-        if moved:
-            Allocation.objects.filter(bulk.Among("pk", moved)).update(
-                reserved=F("reserved") + bulk.ByKey("id", {k: p.reserved_delta for k, p in moved.items()}),
-                confirmed=F("confirmed") + bulk.ByKey("id", {k: p.confirmed_delta for k, p in moved.items()}),
-            )
-        bulk.insert(Reservation, list(self._born.values()))
-        bulk.update(Reservation, list(self._changed.values()), fields=["allocation", "amount", "state", "expires_at"])
+                moved[place.id] = (place.reserved_delta, place.confirmed_delta)
+        if created:
+            names = ("id", "fund", "investor", "reserved", "confirmed")
+            values = dict(zip(names, map(list, zip(*created, strict=True)), strict=True))
+            bulk.insert_columns(Allocation, {**values, "created_at": [at] * len(created)})
+        _MOVE_PLACES(moved)
+        bulk.insert(Reservation, self._born)
+        bulk.update(Reservation, self._changed, fields=["allocation", "amount", "state", "expires_at"])
 
-    def _save_rooms(self, touched: dict[uuid.UUID, _Room]) -> None:
+    def _save_rooms(self) -> None:
         """All funds in one conditional update, which the CHECK constraints judge once more."""
-        if not touched:
-            return
-        seats = bulk.ByKey("fund_id", {key: room.seats_delta for key, room in touched.items()})
-        reserved = bulk.ByKey("fund_id", {key: room.reserved_delta for key, room in touched.items()})
-        confirmed = bulk.ByKey("fund_id", {key: room.confirmed_delta for key, room in touched.items()})
-        more = bulk.ByKey("fund_id", {key: room.reserved_delta + room.confirmed_delta for key, room in touched.items()})
-        written = (
-            FundCapacity.objects.filter(bulk.Among("fund_id", touched))
-            .alias(more_seats=seats, more=more)
-            .filter(
-                Q(seat_limit__isnull=True)
-                | Q(more_seats__lte=0)
-                | Q(seat_limit__gte=F("seats_taken") + F("more_seats")),
-                Q(hard_cap__isnull=True) | Q(more__lte=0) | Q(hard_cap__gte=F("reserved") + F("confirmed") + F("more")),
-            )
-            .update(
-                seats_taken=F("seats_taken") + seats,
-                reserved=F("reserved") + reserved,
-                confirmed=F("confirmed") + confirmed,
-            )
+        touched = {
+            fund_id: (room.seats_delta, room.reserved_delta, room.confirmed_delta)
+            for fund_id, room in self._rooms.items()
+            if room.touched
+        }
+        if _MOVE_ROOMS(touched) < len(touched):
+            over = sorted(str(fund_id) for fund_id in touched if self._rooms[fund_id].is_over)
+            raise NoPlace(fund=", ".join(over))
+
+    def _note(self, held: _Held) -> None:
+        if not held.changed:
+            held.changed = True
+            self._changed.append(held)
+
+
+RESERVED, CONFIRMED, RELEASED = (
+    Reservation.State.RESERVED.value,
+    Reservation.State.CONFIRMED.value,
+    Reservation.State.RELEASED.value,
+)
+_RESERVATIONS = compiled.Tuples(
+    lambda: (
+        Reservation.objects.filter(compiled.AnyOf("transfer_id", "uuid", "keys"))
+        .order_by()
+        .values_list("id", "transfer_id", "allocation_id", "amount", "state", "expires_at", "created_at")
+    )
+)
+_MOVE_PLACES = compiled.UpdateEach(
+    Allocation,
+    "id",
+    ("reserved", "confirmed"),
+    reserved=F("reserved") + Own("reserved"),
+    confirmed=F("confirmed") + Own("confirmed"),
+)
+_MORE = Own("reserved") + Own("confirmed")
+_MOVE_ROOMS = compiled.UpdateEach(
+    FundCapacity,
+    "fund",
+    ("seats", "reserved", "confirmed"),
+    only_where=(
+        (
+            Q(seat_limit__isnull=True)
+            | LessThanOrEqual(Own("seats"), 0)
+            | Q(seat_limit__gte=F("seats_taken") + Own("seats"))
         )
-        if written < len(touched):
-            raise NoPlace(fund=", ".join(str(key) for key, room in sorted(touched.items()) if room.is_over))
+        & (
+            Q(hard_cap__isnull=True)
+            | LessThanOrEqual(_MORE, 0)
+            | Q(hard_cap__gte=F("reserved") + F("confirmed") + _MORE)
+        )
+    ),
+    seats_taken=F("seats_taken") + Own("seats"),
+    reserved=F("reserved") + Own("reserved"),
+    confirmed=F("confirmed") + Own("confirmed"),
+)
 
-    def _move(self, pair: Pair, *, reserved: int = 0, confirmed: int = 0) -> None:
-        place, room = self._places[pair], self._rooms[pair[0]]
-        had = place.taken
-        place.reserved += reserved
-        place.confirmed += confirmed
-        place.reserved_delta += reserved
-        place.confirmed_delta += confirmed
-        room.reserved += reserved
-        room.confirmed += confirmed
-        room.seats += int(place.taken) - int(had)
-        room.touched = True
 
-    def _note(self, row: Reservation) -> None:
-        if row.transfer_id not in self._born:
-            self._changed[row.transfer_id] = row
+def _rooms(capacities: Iterable[FundCapacity]) -> dict[uuid.UUID, _Room]:
+    return {
+        row.pk: _Room(row.pk, row.seat_limit, row.hard_cap, row.seats_taken, row.reserved, row.confirmed)
+        for row in capacities
+    }
 
 
 def _allocation_ids(pairs: Iterable[Pair]) -> list[uuid.UUID]:
     """Of those of these (fund, investor) that have one."""
     wanted = list(pairs)
+    if not wanted:
+        return []
     found = bulk.execute(
         "SELECT a.id FROM unnest(%s::uuid[], %s::uuid[]) AS w(fund_id, investor_id) "
         "JOIN funds_allocation AS a USING (fund_id, investor_id)",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from accounts.ledger import services as ledger
 from accounts.ledger.kinds import FUND_KINDS
 from bridge.events import services as events
 from bridge.kernel import bulk, clock, ids, locking
+from bridge.kernel.columns import Rendered
 from bridge.kernel.errors import BridgeError, NotFound, StaleVersion
 from bridge.kernel.money import is_currency
 from bridge.kernel.results import Actor, Change, Done, Refused, Result
@@ -207,14 +208,14 @@ def _refusal(change: Change, fund: Fund | None) -> Refused | None:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """One run of all rules for one transfer, as it will be kept."""
+    """One run of all rules for one transfer, as it will be kept. `facts` and `decisions` are JSON already."""
 
     transfer_id: uuid.UUID
     fund_id: uuid.UUID
     stage: str
     outcome: str
-    facts: Mapping[str, object]
-    decisions: list[dict[str, object]]
+    facts: Rendered
+    decisions: Rendered
 
 
 def record_verifications(*, rows: Sequence[Verified], at: datetime) -> None:
@@ -223,7 +224,7 @@ def record_verifications(*, rows: Sequence[Verified], at: datetime) -> None:
     bulk.insert_columns(
         Verification,
         {
-            "id": [ids.new_id() for _ in rows],
+            "id": ids.new_ids(len(rows)),
             "transfer_id": [row.transfer_id for row in rows],
             "fund_id": [row.fund_id for row in rows],
             "stage": [row.stage for row in rows],

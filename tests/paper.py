@@ -26,7 +26,7 @@ from accounts.models import Investor, InvestorAccount
 from bridge.kernel import clock
 from bridge.kernel.gateway import InstructionKind, Outcome, Report
 from bridge.kernel.results import ENGINE
-from funds.models import Fund, FundCapacity, Reservation
+from funds.models import Fund, Reservation
 from funds.places import Places, _Room
 from transfers.checks import PLACES_OF_MONEY
 from transfers.models import BankInstruction, Transfer
@@ -59,7 +59,8 @@ class PaperBatch(Batch):
         self.accounts = {desk.account.id: desk.account}
         self.places = desk.places
         self.owing = {key for key in desk.transfers if desk.whereabouts(key).advanced}
-        self._previous = {row.id: row.state for row in desk.transfers.values()}
+        for row in desk.transfers.values():
+            row.told_state, row.told = row.state, 0
 
     def load_books(self, transfers: Iterable[Transfer]) -> Books:
         for row in transfers:
@@ -81,10 +82,7 @@ class Desk:
         self.investor = Investor(id=uuid.uuid4(), legal_name="On Paper")
         self.account = InvestorAccount(id=uuid.uuid4(), investor=self.investor, institution="meridian", currency="USD")
         self.funds = [Fund(id=uuid.uuid4(), code=f"f{n}", institution="harbor", currency="USD") for n in range(2)]
-        capacities = {
-            fund.id: FundCapacity(fund_id=fund.id, seat_limit=None, hard_cap=room, seats_taken=0) for fund in self.funds
-        }
-        self.places = Places({key: _Room(row, 0, 0, 0) for key, row in capacities.items()}, {}, {}, {})
+        self.places = Places({fund.id: _Room(fund.id, None, room, 0, 0, 0) for fund in self.funds})
         self.transfers: dict[uuid.UUID, Transfer] = {}
         self.orders: list[BankInstruction] = []
         self.work: dict[uuid.UUID, Step] = {}

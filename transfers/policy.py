@@ -77,7 +77,8 @@ class Policy:
 
     def after(self, moment: datetime, name: str) -> datetime:
         """`after(now, "review")` → the moment when that wait is over."""
-        return waits.after(moment, getattr(self, name))
+        wait: Wait = getattr(self, name)
+        return moment + timedelta(seconds=wait) if wait.__class__ is int else waits.after(moment, wait)
 
     def next_ask(self, moment: datetime, tries: int) -> datetime:
         """When to ask about an unknown outcome again: doubling, bounded."""
@@ -104,15 +105,18 @@ def policy(
     Read once per unit of work: what two people put in force counts from the next one on, and nothing is kept longer.
     Raises `ImproperlyConfigured` for a name in the settings that is none of its.
     """
-    once = read_once()
+    once = read_once.get()
     if once is None or (at is not None and at != clock.now()):
         return resolved(in_force(at or clock.now()), institution=institution, rail=rail, fund_id=fund_id)
+    try:
+        layers: Layers = once[Policy]
+    except KeyError:
+        layers = once[Policy] = in_force(clock.now())
+    if not layers:
+        return standing(rail)
     key = (Policy, institution, rail, fund_id)
     found: Policy | None = once.get(key)
     if found is None:
-        layers = once.get(Policy)
-        if layers is None:
-            layers = once[Policy] = in_force(clock.now())
         found = once[key] = resolved(layers, institution=institution, rail=rail, fund_id=fund_id)
     return found
 
@@ -125,7 +129,7 @@ def in_force(at: datetime) -> Layers:
 
 def know(layers: Layers) -> None:
     """For a unit of work whose caller has just read what each scope sets, in the statement before: read once."""
-    once = read_once()
+    once = read_once.get()
     if once is not None:
         once[Policy] = layers
 

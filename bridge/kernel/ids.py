@@ -20,6 +20,8 @@ from bridge.kernel.errors import MalformedId
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 _LENGTH = 26
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # ten bits at a time
+_SHIFTS = range(120, -1, -10)
 _MAX_FIRST = 7  # 26 × 5 bits hold 130; the first letter may use only three of its five
 
 PREFIXES = {
@@ -44,14 +46,20 @@ PREFIXES = {
 
 _source: ContextVar[Callable[[], uuid.UUID] | None] = ContextVar("id_source", default=None)
 # `uuid.UUID(int=…)` looks at its other five arguments first, for every id; a transfer has sixteen of them.
-_blank = uuid.UUID.__new__
+_blank, _UNKNOWN = uuid.UUID.__new__, uuid.SafeUUID.unknown
 _set_number = uuid.UUID.int.__set__  # type: ignore[misc,attr-defined]  # the slots: an uuid refuses to be changed
 _set_safety = uuid.UUID.is_safe.__set__  # type: ignore[misc,attr-defined]
 
 
 def new_id() -> uuid.UUID:
     """A fresh uuid, version 7 unless a source was injected."""
-    return new_ids(1)[0]
+    source = _source.get()
+    if source is not None:
+        return source()
+    fresh = _blank(uuid.UUID)
+    _set_number(fresh, _uuid7().int)
+    _set_safety(fresh, _UNKNOWN)
+    return fresh
 
 
 def new_ids(count: int) -> list[uuid.UUID]:
@@ -59,12 +67,10 @@ def new_ids(count: int) -> list[uuid.UUID]:
     source = _source.get()
     if source is not None:
         return [source() for _ in range(count)]
-    made = []
-    for _ in range(count):
-        fresh = _blank(uuid.UUID)
+    made = [_blank(uuid.UUID) for _ in range(count)]
+    for fresh in made:
         _set_number(fresh, _uuid7().int)
-        _set_safety(fresh, uuid.SafeUUID.unknown)
-        made.append(fresh)
+        _set_safety(fresh, _UNKNOWN)
     return made
 
 
@@ -86,8 +92,7 @@ def use_source(source: Callable[[], uuid.UUID]) -> Iterator[None]:
 def encode(kind: str, value: uuid.UUID) -> str:
     """`encode("transfer", uuid)` → `trf_01h…`."""
     number = value.int
-    letters = [ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
-    return f"{PREFIXES[kind]}_{''.join(letters)}"
+    return f"{PREFIXES[kind]}_{''.join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])}"
 
 
 def decode(kind: str, text: object) -> uuid.UUID:

@@ -27,7 +27,8 @@ R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
-_read_once: ContextVar[dict[Any, Any] | None] = ContextVar("read_once", default=None)
+# What this unit of work has read and need not read again; gone with it. None outside of one.
+read_once: ContextVar[dict[Any, Any] | None] = ContextVar("read_once", default=None)
 
 
 @contextmanager
@@ -40,17 +41,12 @@ def unit_of_work(begin: Callable[[], datetime] = clock.now) -> Iterator[datetime
     """
     with transaction.atomic(durable=True):
         moment = begin()
-        token = _read_once.set({})
+        token = read_once.set({})
         try:
             with clock.pinned(moment), locking.ordered():
                 yield moment
         finally:
-            _read_once.reset(token)
-
-
-def read_once() -> dict[Any, Any] | None:
-    """What this unit of work has read and need not read again; gone with it. None outside of one."""
-    return _read_once.get()
+            read_once.reset(token)
 
 
 def retried(service: Callable[P, R]) -> Callable[P, R]:

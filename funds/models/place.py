@@ -7,6 +7,7 @@ from django.db.models import F, Q
 
 from accounts.models import Investor
 from bridge.kernel import ids
+from bridge.kernel.fields import Key
 from funds.models.fund import Fund
 
 
@@ -44,8 +45,8 @@ class Allocation(models.Model):
     """An investor's place in a fund. Its one seat is taken while `reserved + confirmed` is above zero."""
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
-    fund = models.ForeignKey(Fund, on_delete=models.PROTECT, related_name="allocations", db_index=False)
-    investor = models.ForeignKey(Investor, on_delete=models.PROTECT, related_name="allocations")
+    fund = Key(Fund, on_delete=models.PROTECT, related_name="allocations", db_index=False)
+    investor = Key(Investor, on_delete=models.PROTECT, related_name="allocations")
     reserved = models.BigIntegerField(default=0)
     confirmed = models.BigIntegerField(default=0)
     created_at = models.DateTimeField()
@@ -75,7 +76,7 @@ class Reservation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     transfer_id = models.UUIDField(unique=True)
-    allocation = models.ForeignKey(Allocation, on_delete=models.PROTECT, related_name="reservations")
+    allocation = Key(Allocation, on_delete=models.PROTECT, related_name="reservations")
     amount = models.BigIntegerField()
     state = models.CharField(max_length=10, choices=State.choices)
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -6,9 +6,10 @@ keeps, and `Facts.from_json` brings it back, so that a changed rule can be playe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, Literal
 
 from funds.rules.compliance import (
@@ -23,7 +24,7 @@ from funds.rules.compliance import (
     SanctionsFacts,
     VelocityFacts,
 )
-from funds.rules.record import Record
+from funds.rules.record import Record, render
 
 Stage = Literal["create", "withdrawal", "deposit"]
 CREATE: Final = "create"
@@ -144,6 +145,14 @@ class Facts:
                 kept[name] = part.as_json()
         return kept
 
+    def rendered(self) -> str:
+        """`as_json` as text."""
+        return render({name: part for name, part in zip(PARTS, _EVERY(self), strict=True) if part is not None})
+
+    def absent(self) -> frozenset[str]:
+        """The names of what this firm does not track."""
+        return frozenset([name for name, part in zip(OPTIONAL, _OPTIONAL(self), strict=True) if part is None])
+
     @classmethod
     def from_json(cls, kept: Mapping[str, Mapping[str, Any]]) -> Facts:
         """The facts of a verification row. Raises `KeyError` or `TypeError` for a row of another shape."""
@@ -170,3 +179,5 @@ PARTS: Final[Mapping[str, type[Record]]] = {
     "escrow": EscrowFacts,
 }
 OPTIONAL: Final = tuple(PARTS)[6:]
+_EVERY: Final[Callable[[Facts], tuple[Record | None, ...]]] = attrgetter(*PARTS)  # type: ignore[assignment]
+_OPTIONAL: Final[Callable[[Facts], tuple[Record | None, ...]]] = attrgetter(*OPTIONAL)  # type: ignore[assignment]

@@ -7,6 +7,16 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, ClassVar, Self
 
+import orjson
+
+
+def render(value: Any) -> str:
+    """JSON as text, times as `isoformat` gives them, records as their fields. Raises `TypeError` for anything else.
+
+    `orjson`, because every verification is rendered: 2 µs where the standard library's encoder takes 20.
+    """
+    return orjson.dumps(value).decode()
+
 
 class Record:
     """Base of the facts. A subclass is a dataclass with slots; it names its fields that hold times."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import connection
 
+from bridge.kernel import bulk, clock, columns
 from bridge.kernel.transactions import retried, unit_of_work
 from transfers.policy import standing
 from transfers.states import Step
@@ -27,8 +29,11 @@ _CLAIM = """
         WHERE w.step = %s AND w.due_at <= %s AND (w.lease_until IS NULL OR w.lease_until < %s) {order}
         ORDER BY w.due_at, w.transfer_id LIMIT %s FOR UPDATE SKIP LOCKED
     )
-    UPDATE transfers_work AS w SET lease_until = %s FROM due WHERE w.transfer_id = due.transfer_id
-    RETURNING w.transfer_id
+    , mine AS (
+        UPDATE transfers_work AS w SET lease_until = %s FROM due WHERE w.transfer_id = due.transfer_id
+        RETURNING w.transfer_id
+    )
+    SELECT transfer_id FROM mine ORDER BY transfer_id
 """
 
 _OVERDUE = """
@@ -39,14 +44,28 @@ _OVERDUE = """
 """
 
 
+_DUE = """
+    SELECT s.step FROM unnest(%s::text[]) AS s (step) WHERE EXISTS (
+        SELECT 1 FROM transfers_work AS w
+        WHERE w.step = s.step AND w.due_at <= %s AND (w.lease_until IS NULL OR w.lease_until < %s)
+    )
+"""
+
+
+def due(steps: Iterable[Step]) -> set[str]:
+    """Those of these steps for which anything is due: one question for all of them, without locks."""
+    moment = clock.now()
+    return {row[0] for row in bulk.execute(_DUE, [columns.texts([str(step) for step in steps]), moment, moment])}
+
+
 @retried
 def claim(step: Step, *, limit: int) -> list[uuid.UUID]:
     """Up to `limit` transfers whose next step this is and is due, leased to the caller, in the order of their ids."""
-    with unit_of_work() as moment, connection.cursor() as cursor:
+    with unit_of_work() as moment:
         order = _FIRST_OF_ITS_ACCOUNT if step == Step.WITHDRAW else ""
         lease = standing().after(moment, "lease")
-        cursor.execute(_CLAIM.format(order=order), [str(step), moment, moment, limit, lease])
-        return sorted(row[0] for row in cursor.fetchall())
+        found = bulk.execute(_CLAIM.format(order=order), [str(step), moment, moment, limit, lease])
+        return [row[0] for row in found.fetchall()]
 
 
 def overdue(*, moment: datetime, limit: int) -> list[uuid.UUID]:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from bridge.approvals.services import expire_approvals
-from bridge.kernel import clock, crashpoints
+from bridge.kernel import clock, crashpoints, memory
 from bridge.kernel.crashpoints import Point
 from bridge.kernel.results import ENGINE
 from bridge.kernel.transactions import DATABASE_FAULTS
@@ -27,11 +27,13 @@ MAX_ROUNDS = 10_000  # a bound on one call, not on the work: the next wake-up go
 def drain(*, batch: int = BATCH, max_rounds: int = MAX_ROUNDS) -> int:
     """Do all due work and return how many pieces that was."""
     done = expire_approvals(actor=ENGINE)
-    for _ in range(max_rounds):
-        moved = one_round(batch=batch)
-        if not moved:
-            break
-        done += moved
+    with memory.collected_between() as collect:
+        for _ in range(max_rounds):
+            moved = one_round(batch=batch)
+            if not moved:
+                break
+            done += moved
+            collect()
     return done
 
 
@@ -39,11 +41,15 @@ def one_round(*, batch: int = BATCH) -> int:
     """One batch of every kind of work; 0 when nothing is due."""
     try_silent_institutions()
     moved = callbacks.process(limit=batch)
+    due = claims.due(steps.HANDLERS)
     for step, handler in steps.HANDLERS.items():
+        if step not in due:
+            continue
         ids = claims.claim(step, limit=batch)
         if ids:
             isolated(ids, handler)
             moved += len(ids)
+            due = claims.due(steps.HANDLERS)  # a step may have made the next one due
     late = claims.overdue(moment=clock.now(), limit=batch)
     if late:
         crashpoints.reach(Point.EXPIRE_FOUND)

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from accounts.models import InvestorAccount
 from bridge.kernel import ids
+from bridge.kernel.fields import Key
 from bridge.kernel.gateway import InstructionKind
 from bridge.kernel.rails import Rail
 from transfers.models.transfer import Transfer
@@ -28,10 +29,10 @@ class BankInstruction(models.Model):
         RECALL = InstructionKind.RECALL.value, "recall"
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
-    transfer = models.ForeignKey(Transfer, on_delete=models.PROTECT, related_name="instructions", db_index=False)
+    transfer = Key(Transfer, on_delete=models.PROTECT, related_name="instructions", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     attempt = models.PositiveSmallIntegerField(default=1)
-    account = models.ForeignKey(
+    account = Key(
         InvestorAccount, null=True, blank=True, on_delete=models.PROTECT, related_name="instructions", db_index=False
     )
     fund = models.ForeignKey(
@@ -53,7 +54,7 @@ class BankInstruction(models.Model):
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=12, choices=InstructionState.choices)
     reference = models.CharField(max_length=35, help_text="What appears on statements.")
-    recalls = models.ForeignKey(
+    recalls = Key(
         "self",
         null=True,
         blank=True,

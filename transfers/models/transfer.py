@@ -5,10 +5,11 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from accounts.models import Investor, InvestorAccount
 from bridge.kernel import ids
+from bridge.kernel.fields import Key, StateField
 from bridge.kernel.money import MAX_AMOUNT
 from funds.models import Fund
 from transfers.blockers import BLOCKERS, of
@@ -27,12 +28,10 @@ class Transfer(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     family_id = models.UUIDField(editable=False, help_text="The first transfer of a split family; its own id at first.")
-    source_account = models.ForeignKey(
-        InvestorAccount, on_delete=models.PROTECT, related_name="transfers", db_index=False
-    )
+    source_account = Key(InvestorAccount, on_delete=models.PROTECT, related_name="transfers", db_index=False)
     account_seq = models.PositiveBigIntegerField(editable=False)
-    investor = models.ForeignKey(Investor, on_delete=models.PROTECT, related_name="transfers", db_index=False)
-    refund_account = models.ForeignKey(
+    investor = Key(Investor, on_delete=models.PROTECT, related_name="transfers", db_index=False)
+    refund_account = Key(
         InvestorAccount,
         null=True,
         blank=True,
@@ -41,11 +40,11 @@ class Transfer(models.Model):
         db_index=False,
         help_text="Where two people have the refund paid, if not where the money came from.",
     )
-    fund = models.ForeignKey(Fund, on_delete=models.PROTECT, related_name="transfers", db_index=False)
+    fund = Key(Fund, on_delete=models.PROTECT, related_name="transfers", db_index=False)
     amount = models.BigIntegerField()
     requested_amount = models.BigIntegerField(editable=False)
     currency = models.CharField(max_length=3)
-    state = FSMField(default=S.REQUESTED, choices=State.choices, protected=True, db_index=False)
+    state = StateField(default=S.REQUESTED, choices=State.choices, protected=True, db_index=False)
     version = models.PositiveIntegerField(default=0, editable=False)
     next_step = models.CharField(max_length=10, choices=NextStep.choices, blank=True)
     blocker_code = models.CharField(max_length=40, blank=True)
@@ -56,9 +55,7 @@ class Transfer(models.Model):
     metadata = models.JSONField(default=dict, blank=True)
     requested_by = models.CharField(max_length=100)
     approved_by = models.CharField(max_length=100, blank=True)
-    split_from = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="splits", db_index=False
-    )
+    split_from = Key("self", null=True, blank=True, on_delete=models.PROTECT, related_name="splits", db_index=False)
     livemode = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -100,6 +97,10 @@ class Transfer(models.Model):
             ),
         ]
         triggers: ClassVar = [lifecycle_kept(), birth_recorded(), never_deleted()]
+
+    # Of the unit of work that has the row in hand (`Batch`): the state in its last event, and how many it wrote.
+    told_state: str = ""
+    told: int = 0
 
     def __str__(self) -> str:
         return f"{self.public_id} {self.state}"

@@ -11,9 +11,11 @@ Longer than most modules: all that one unit of work may change is in one place, 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -26,7 +28,7 @@ from bridge.approvals import services as approvals
 from bridge.approvals.services import Proposal
 from bridge.events import services as events
 from bridge.events.models import Event
-from bridge.kernel import bulk, crashpoints, locking, rows
+from bridge.kernel import bulk, compiled, crashpoints, locking, rows
 from bridge.kernel.results import Actor
 from funds import services as funds
 from funds.models import Fund
@@ -35,7 +37,7 @@ from transfers import waking
 from transfers.models import BankInstruction, Transfer, Work
 from transfers.services.family import Books, relatives
 from transfers.signals import Announcement, transfers_changed
-from transfers.states import Step
+from transfers.states import State, Step
 
 _MUTABLE = [
     "fund",
@@ -58,6 +60,11 @@ _MUTABLE = [
     "expected_at",
     "final_at",
 ]
+_TEXT = {state.value: state.value for state in State}  # found by a state as well as by its text
+_READ = [name for name in rows.names(Transfer) if name != "metadata"]  # JSON that the engine does not look at
+_WRITTEN = ["id", *(name for name in rows.names(Transfer) if name.removesuffix("_id") in _MUTABLE)]
+_Written: Any = namedtuple("_Written", _WRITTEN)  # type: ignore[misc]  # a row as it is now, whatever becomes of it
+_as_written: Callable[[Any], tuple[Any, ...]] = attrgetter(*_WRITTEN)  # type: ignore[assignment]
 _INSTRUCTION_MUTABLE = [
     "state",
     "institution_reference",
@@ -99,7 +106,7 @@ class Batch:
         self.instructions: dict[uuid.UUID, BankInstruction] = {}
         self.accounts: dict[uuid.UUID, InvestorAccount] = {}
         self.places: Places | None = None
-        self._waves: list[dict[uuid.UUID, Transfer]] = [{}]
+        self._waves: list[list[Any]] = []
         self._born: dict[uuid.UUID, Transfer] = {}
         self._facts: list[tuple[events.Fact, Transfer]] = []
         self._new_instructions: list[BankInstruction] = []
@@ -109,7 +116,6 @@ class Batch:
         self._movements: list[holds.Movement] = []
         self._drafts: list[Draft] = []
         self._verified: list[funds.Verified] = []
-        self._previous: dict[uuid.UUID, str] = {}
         self._proposals: list[Proposal] = []
         self._decided: dict[uuid.UUID, tuple[str, str]] = {}
         self.books = Books()
@@ -118,19 +124,20 @@ class Batch:
     # --- locks, in this order
 
     def lock_transfers(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Transfer]:
-        found = locking.lock(Transfer.objects.all(), ids)
-        funds_of = rows.read(Fund.objects.filter(bulk.Among("pk", {row.fund_id for row in found})))
+        found = locking.lock(Transfer.objects.only(*_READ), ids)
+        funds_of = compiled.by_key(Fund, {row.fund_id for row in found})
         rows.relate(found, "fund", {fund.id: fund for fund in funds_of})
-        self.transfers |= {row.id: row for row in found}
-        self._previous |= {row.id: row.state for row in found}
+        for row in found:
+            row.told_state = row.state
+            self.transfers[row.id] = row
         return self.transfers
 
     def lock_families(self, transfer_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Transfer]:
         """Lock these transfers with everything of their split families."""
-        wanted = set(transfer_ids)
-        found = self.lock_transfers(wanted | relatives(wanted))
+        found = self.lock_transfers(relatives(transfer_ids))
         # A child may have been born before the locks were ours: it is younger, so the order of locks is kept.
-        return self.lock_transfers(relatives(wanted) - found.keys())
+        late = relatives(found, but=found)
+        return self.lock_transfers(late) if late else found
 
     def family_of(self, transfer: Transfer) -> list[Transfer]:
         """The locked family of a transfer, the oldest first."""
@@ -148,11 +155,13 @@ class Batch:
 
     def lock_accounts(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, InvestorAccount]:
         found = locking.lock(InvestorAccount.objects.all(), ids)
-        owners = rows.read(Investor.objects.filter(bulk.Among("pk", {row.investor_id for row in found})))
+        owners = compiled.by_key(Investor, {row.investor_id for row in found})
         rows.relate(found, "investor", {owner.id: owner for owner in owners})
         self.accounts = {row.id: row for row in found}
-        ours = [row for row in self.transfers.values() if row.source_account_id in self.accounts]
-        rows.relate(ours, "source_account", self.accounts)
+        for row in self.transfers.values():
+            account = self.accounts.get(row.source_account_id)
+            if account is not None:
+                row._state.fields_cache["source_account"] = account
         return self.accounts
 
     def lock_places(self, pairs: Iterable[tuple[uuid.UUID, uuid.UUID]], transfer_ids: Iterable[uuid.UUID]) -> Places:
@@ -181,11 +190,12 @@ class Batch:
         if transfer.split_from_id is not None:
             self.transfers[transfer.id] = transfer
             self.books.born(transfer.id)
-        self._previous[transfer.id] = ""
+        transfer.told_state = ""
 
     def note(self, transfer: Transfer, type: str, **data: Any) -> None:
         """One thing that happened to a transfer: its next version, its event, its announcement."""
-        previous = self._previous.get(transfer.id, "")
+        state = transfer.state
+        previous, transfer.told_state = transfer.told_state, state
         transfer.version += 1
         transfer.updated_at = self.at
         body = {
@@ -195,18 +205,18 @@ class Batch:
             "fund": str(transfer.fund_id),
             "investor": str(transfer.investor_id),
             "previous_state": previous,
-            **{name: str(value) if isinstance(value, uuid.UUID) else value for name, value in data.items()},
+            **{name: str(value) if value.__class__ is uuid.UUID else value for name, value in data.items()},
         }
-        fact = events.Fact("transfer", transfer.id, type, str(transfer.state), transfer.version, body)
+        fact = events.Fact("transfer", transfer.id, type, _TEXT[state], transfer.version, body)
         self._facts.append((fact, transfer))
-        self._previous[transfer.id] = transfer.state
-        if transfer.id in self._born and not (transfer.split_from_id and transfer.version > 1):
+        if self._born and transfer.id in self._born and not (transfer.split_from_id and transfer.version > 1):
             if transfer.split_from_id:  # it may move on within this batch, and is born as it is now
                 self._born[transfer.id] = rows.copy(transfer)
             return
-        if transfer.id in self._waves[-1]:
-            self._waves.append({})
-        self._waves[-1][transfer.id] = rows.copy(transfer)
+        while len(self._waves) <= transfer.told:
+            self._waves.append([])
+        self._waves[transfer.told].append(_Written._make(_as_written(transfer)))
+        transfer.told += 1
 
     def instruct(self, instruction: BankInstruction) -> None:
         """A new order, committed as submitted before anybody sends it."""
@@ -217,7 +227,8 @@ class Batch:
 
     def post(self, draft: Draft) -> None:
         self._drafts.append(draft)
-        self.books.note(draft)
+        if self.books.known:
+            self.books.note(draft)
 
     def move(self, movement: holds.Movement) -> None:
         self._movements.append(movement)
@@ -227,14 +238,16 @@ class Batch:
 
     def schedule(self, transfer: Transfer, step: Step, due_at: datetime | None, *, tries: int = 0) -> None:
         """What moves this transfer next, and when."""
-        self._finished.discard(transfer.id)
+        if self._finished:
+            self._finished.discard(transfer.id)
         self._work[transfer.id] = _Due(
             transfer.id, transfer.source_account_id, transfer.account_seq, step, due_at, tries
         )
 
     def finish(self, transfer: Transfer) -> None:
         """Nothing is left to do for it."""
-        self._work.pop(transfer.id, None)
+        if self._work:
+            self._work.pop(transfer.id, None)
         self._finished.add(transfer.id)
 
     def ask(self, proposal: Proposal) -> None:
@@ -266,7 +279,7 @@ class Batch:
         )
         bulk.insert(Transfer, list(self._born.values()))
         for wave in self._waves:
-            bulk.update(Transfer, list(wave.values()), fields=_MUTABLE)
+            bulk.update(Transfer, wave, fields=_MUTABLE)
         bulk.insert(BankInstruction, self._new_instructions)
         bulk.update(BankInstruction, list(self._changed_instructions.values()), fields=_INSTRUCTION_MUTABLE)
         self._save_work()

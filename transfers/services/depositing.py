@@ -91,7 +91,7 @@ def _may_begin(row: Transfer) -> bool:
 
 def _held_back(batch: Batch, transfer: Transfer, gates: Gates) -> Result | None:
     """By a stop, by a bank that does not answer, or until its withdrawal is unlikely to come back."""
-    institution = batch.accounts[transfer.source_account_id].institution
+    institution = transfer.source_account.institution
     barrier = gates.against(transfer, institution=institution, at_fund=True)
     if barrier is not None:
         return holding.hold_back(batch, transfer, Step.DEPOSIT, barrier)
@@ -105,12 +105,12 @@ def _held_back(batch: Batch, transfer: Transfer, gates: Gates) -> Result | None:
 
 def _begin(batch: Batch, transfer: Transfer, attempt: int, judge: verifying.Judge) -> Result:
     assert batch.places is not None
-    reserved = batch.places.reserved_for(transfer.id)
+    capacity, already, reserved = batch.places.seen_from(transfer.id, transfer.fund_id, transfer.investor_id)
     subject = Subject(
-        account=batch.accounts[transfer.source_account_id],
+        account=transfer.source_account,
         fund=transfer.fund,
-        capacity=batch.places.capacity(transfer.fund_id),
-        already=batch.places.already(transfer.fund_id, transfer.investor_id) - reserved,
+        capacity=capacity,
+        already=already,
         amount=transfer.amount,
         currency=transfer.currency,
         own_reserved=reserved,

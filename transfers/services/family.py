@@ -25,12 +25,13 @@ _RELATIVES = """
     UNION
     SELECT child.id FROM families JOIN transfers_transfer AS child USING (family_id)
     WHERE child.split_from_id IS NOT NULL
+    EXCEPT SELECT unnest(%s::uuid[])
 """
 
 
-def relatives(transfer_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    """The ids of everything in the split families of these transfers, themselves included."""
-    return {row[0] for row in bulk.execute(_RELATIVES, [columns.uuids(transfer_ids)]).fetchall()}
+def relatives(transfer_ids: Iterable[uuid.UUID], *, but: Iterable[uuid.UUID] = ()) -> list[uuid.UUID]:
+    """The ids of everything in the split families of these transfers, themselves included, without those of `but`."""
+    return [row[0] for row in bulk.execute(_RELATIVES, [columns.uuids(transfer_ids), columns.uuids(but)]).fetchall()]
 
 
 class Books:
@@ -38,6 +39,11 @@ class Books:
 
     def __init__(self) -> None:
         self._where: dict[uuid.UUID, Whereabouts] = {}
+
+    @property
+    def known(self) -> bool:
+        """Whether it knows of any transfer at all."""
+        return bool(self._where)
 
     def load(self, transfer_ids: Iterable[uuid.UUID], *, pending: Sequence[Draft]) -> None:
         """Read those that are not known yet; `pending` drafts are not written, so they are added. No lock is taken:

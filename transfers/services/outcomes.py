@@ -16,7 +16,7 @@ from datetime import datetime
 
 from accounts import holds
 from accounts.ledger.queries import ever_advanced
-from bridge.kernel import bulk, crashpoints
+from bridge.kernel import columns, compiled, crashpoints
 from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.gateway import InstructionKind, Outcome, Report
 from bridge.kernel.results import Actor, Done, Refused, Result
@@ -38,6 +38,15 @@ class UnexpectedEvidence(BridgeError):
     status = 409
     title = "The report does not fit our record"
     message = "The institution reports '{reported}' for an instruction that we know as {state}."
+
+
+_KNOWN = compiled.Tuples(
+    lambda: (
+        BankInstruction.objects.filter(compiled.AnyOf("key", "text", "keys"))
+        .order_by()
+        .values_list("key", "id", "transfer_id", "kind")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +82,17 @@ def apply_within(*, leg: Leg, reports: Sequence[Report], actor: Actor, at: datet
     batch = Batch(actor=actor, at=at)
     known = {
         key: (number, transfer_id)
-        for key, number, transfer_id in BankInstruction.objects.filter(
-            bulk.Among("key", {report.key for report in reports}), kind=leg.kind.value
-        ).values_list("key", "id", "transfer_id")
+        for key, number, transfer_id, kind in _KNOWN(keys=columns.texts([report.key for report in reports]))
+        if kind == leg.kind
     }
     transfers = batch.lock_families(transfer_id for _, transfer_id in known.values())
     asked = _recalls(leg, reports, transfers)
     instructions = batch.lock_instructions({number for number, _ in known.values()} | asked)
-    found = [
-        (report, instructions[known[report.key][0]], transfers[known[report.key][1]])
-        for report in reports
-        if report.key in known
-    ]
+    found = []
+    for report in reports:
+        if report.key in known:
+            number, transfer_id = known[report.key]
+            found.append((report, instructions[number], transfers[transfer_id]))
     if leg.kind != InstructionKind.DEPOSIT:
         batch.lock_accounts({transfer.source_account_id for _, _, transfer in found})
     moving = [one for one in found if leg.needs_places(*one)]
@@ -98,13 +106,10 @@ def apply_within(*, leg: Leg, reports: Sequence[Report], actor: Actor, at: datet
     if leg.kind == InstructionKind.DEPOSIT:
         batch.owing = ever_advanced(transfer.id for _, _, transfer in found)
     tries = _tries(found)
-    results: list[Result] = []
-    for report in reports:
-        if report.key not in known:
-            results.append(Refused(None, NotFound(what="instruction")))
-            continue
-        number, transfer_id = known[report.key]
-        results.append(_one(batch, leg, report, instructions[number], transfers[transfer_id], tries))
+    taken = (_one(batch, leg, report, order, transfer, tries) for report, order, transfer in found)
+    results = [
+        next(taken) if report.key in known else Refused(None, NotFound(what="instruction")) for report in reports
+    ]
     batch.save()
     crashpoints.reach_leg(leg.kind, crashpoints.Moment.OUTCOME_WRITTEN)
     return results
@@ -247,7 +252,9 @@ def _moved(batch: Batch, leg: Leg, report: Report, order: BankInstruction, trans
         return
     fee = max(report.fee - order.fee, 0)
     if order.is_live:
-        was = replace(report, outcome=Outcome.SETTLED, settled_amount=settled, returned_amount=0)
+        was = report
+        if report.outcome != Outcome.SETTLED or report.settled_amount != settled or report.returned_amount:
+            was = replace(report, outcome=Outcome.SETTLED, settled_amount=settled, returned_amount=0)
         order.state = I.SETTLED
         _accepted(batch, was, order)
         order.settled_amount, order.fee = settled, report.fee

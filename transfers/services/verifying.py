@@ -10,8 +10,10 @@ from typing import Any, cast
 
 from accounts.models import BalanceObservation, InvestorAccount
 from accounts.queries import available
+from bridge.kernel import columns
 from funds.criteria import Criteria
-from funds.models import Fund, FundCapacity
+from funds.models import Fund
+from funds.places import Capacity
 from funds.rules import facts as rule_facts
 from funds.rules.compliance import EscrowFacts, VelocityFacts
 from funds.rules.engine import Decision, Verdict, verify
@@ -28,7 +30,7 @@ class Subject:
 
     account: InvestorAccount
     fund: Fund
-    capacity: FundCapacity
+    capacity: Capacity
     already: int
     amount: int
     currency: str
@@ -140,8 +142,8 @@ def kept(transfer_id: uuid.UUID, fund_id: uuid.UUID, stage: str, verdict: Verdic
         fund_id=fund_id,
         stage=stage,
         outcome=verdict.outcome.value,
-        facts=seen.as_json(),
-        decisions=verdict.as_json(),
+        facts=columns.Rendered(seen.rendered()),
+        decisions=columns.Rendered(verdict.rendered()),
     )
 
 
@@ -158,7 +160,7 @@ def sentence(verdict: Verdict, *, at_least: Outcome) -> str:
     return " ".join(item["reason"] for item in reasons(verdict, at_least=at_least))[:400]
 
 
-def _fund(fund: Fund, capacity: FundCapacity) -> rule_facts.FundFacts:
+def _fund(fund: Fund, capacity: Capacity) -> rule_facts.FundFacts:
     return rule_facts.FundFacts(
         id=str(fund.id),
         name=fund.name,

@@ -111,7 +111,7 @@ def _firsts(account_ids: set[uuid.UUID]) -> dict[uuid.UUID, int]:
 
 
 def _begin(batch: Batch, transfer: Transfer, facts: Facts, judge: verifying.Judge, gates: Gates) -> Result:
-    institution = batch.accounts[transfer.source_account_id].institution
+    institution = transfer.source_account.institution
     barrier = gates.against(transfer, institution=institution)
     if barrier is not None:
         return holding.hold_back(batch, transfer, Step.WITHDRAW, barrier)
@@ -153,12 +153,12 @@ def _oldest(batch: Batch) -> datetime:
 
 def _subject(batch: Batch, transfer: Transfer) -> Subject:
     assert batch.places is not None
-    reserved = batch.places.reserved_for(transfer.id)
+    capacity, already, reserved = batch.places.seen_from(transfer.id, transfer.fund_id, transfer.investor_id)
     return Subject(
-        account=batch.accounts[transfer.source_account_id],
+        account=transfer.source_account,
         fund=transfer.fund,
-        capacity=batch.places.capacity(transfer.fund_id),
-        already=batch.places.already(transfer.fund_id, transfer.investor_id) - reserved,
+        capacity=capacity,
+        already=already,
         amount=transfer.amount,
         currency=transfer.currency,
         own_reserved=reserved,

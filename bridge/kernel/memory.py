@@ -1,0 +1,27 @@
+"""Garbage collection at a time of our own choosing."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def collected_between() -> Iterator[Callable[[], None]]:
+    """Inside the block nothing is looked for but when the caller says so: call what this gives between two batches.
+
+    A batch makes some hundred thousand objects that all go when it ends, without cycles. Python looks for cycles
+    every seven hundred of them, at last among everything that the process has loaded: a fifth of the engine's time.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield _collect_young
+    finally:
+        if was:
+            gc.enable()
+
+
+def _collect_young() -> None:
+    gc.collect(1)
