@@ -10,18 +10,20 @@ from django.db.models import BigIntegerField, QuerySet, UUIDField
 
 from accounts import cache
 from accounts.models import BalanceObservation, Investor, InvestorAccount
-from bridge.kernel import columns, compiled
+from bridge.kernel import bulk, columns, compiled, rows
 from bridge.kernel.errors import NotFound
+
+_OBSERVED = ("id", "account_id", "available", "current", "acknowledged_before", "fetched_at")
+_NEWEST = (
+    f"SELECT o.* FROM unnest(%s::uuid[]) AS a(id) CROSS JOIN LATERAL (SELECT {', '.join(_OBSERVED)} "  # noqa: S608
+    "FROM accounts_balanceobservation WHERE account_id = a.id ORDER BY id DESC LIMIT 1) AS o"
+)
 
 
 def newest_observations(account_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, BalanceObservation]:
     """The newest observation of each account that has one."""
-    found = BalanceObservation.objects.raw(
-        "SELECT o.* FROM unnest(%s::uuid[]) AS a(id) CROSS JOIN LATERAL ("
-        "SELECT * FROM accounts_balanceobservation WHERE account_id = a.id ORDER BY id DESC LIMIT 1) AS o",
-        [columns.uuids(account_ids)],
-    )
-    return {row.account_id: row for row in found}
+    found = bulk.execute(_NEWEST, [columns.uuids(account_ids)]).fetchall()
+    return {row.account_id: row for row in rows.found(BalanceObservation, found, _OBSERVED)}
 
 
 def available(account: InvestorAccount, observation: BalanceObservation) -> int:

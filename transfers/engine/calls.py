@@ -7,11 +7,13 @@ the institution's circuit.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from accounts.gateway import registry as investor_side
 from accounts.models import InvestorAccount
-from bridge.kernel import bulk, clock, crashpoints, pool, rows
+from bridge.kernel import clock, compiled, crashpoints, pool, rows
 from bridge.kernel.crashpoints import Moment
 from bridge.kernel.gateway import GatewayUnavailable, InstitutionGateway, InstructionKind, Order, Outcome, Report
 from bridge.kernel.transactions import require_no_transaction
@@ -23,6 +25,7 @@ from transfers.models import BankInstruction
 from transfers.services.orders import AT_THE_FUND
 
 AT_ONCE = 16
+KINDS = {kind.value: kind for kind in InstructionKind}
 
 logger = logging.getLogger(__name__)
 
@@ -30,22 +33,33 @@ logger = logging.getLogger(__name__)
 def submit(instructions: Sequence[BankInstruction]) -> list[Report]:
     """Send each instruction once. Whatever goes wrong after the intent was committed is an unknown outcome."""
     require_no_transaction()
-    numbers = _account_numbers(instructions)
+    _find_owners(instructions)
+    numbers: dict[uuid.UUID, str] = {}  # of funds: a batch has many orders for one of them
+    gateways: dict[tuple[bool, str], InstitutionGateway] = {}
     work = []
     for row in instructions:
-        number, routing = numbers[row.id]
+        at_fund, institution = row.account_id is None, row.institution
+        owner: Any = row.fund if at_fund else row.account
+        number = numbers.get(owner.id) if at_fund else None
+        if number is None:
+            number = owner.reveal_number()
+            if at_fund:
+                numbers[owner.id] = number
+        gateway = gateways.get((at_fund, institution))
+        if gateway is None:
+            gateway = gateways[at_fund, institution] = _gateway(row)
         order = Order(
             key=row.key,
-            kind=InstructionKind(row.kind),
-            institution=row.institution,
+            kind=KINDS[row.kind],
+            institution=institution,
             account_number=number,
-            routing_number=routing,
+            routing_number=owner.routing_number,
             amount=row.amount,
             currency=row.currency,
-            reference=row.recalls.key if row.recalls is not None else row.reference,
+            reference=row.recalls.key if row.recalls_id is not None and row.recalls is not None else row.reference,
             rail=row.rail,
         )
-        work.append((row, _sender(_gateway(row), order)))
+        work.append((row, _sender(gateway, order)))
     return _all(work)
 
 
@@ -123,19 +137,14 @@ def gateway_at(institution: str) -> InstitutionGateway:
     return side.gateway_for(institution)
 
 
-def _account_numbers(instructions: Sequence[BankInstruction]) -> dict[object, tuple[str, str]]:
-    """Whom each instruction is about, unsealed for the adapter only."""
-    theirs = Fund.objects.filter(bulk.Among("pk", {row.fund_id for row in instructions if row.fund_id}))
-    funds = {fund.id: fund for fund in rows.read(theirs)}
-    own = InvestorAccount.objects.filter(bulk.Among("pk", {row.account_id for row in instructions if row.account_id}))
-    accounts = {account.id: account for account in rows.read(own)}
-    found: dict[object, tuple[str, str]] = {}
-    for row in instructions:
-        owner: Fund | InvestorAccount
-        if row.account_id is None:
-            assert row.fund_id is not None
-            owner = funds[row.fund_id]
-        else:
-            owner = accounts[row.account_id]
-        found[row.id] = (owner.reveal_number(), owner.routing_number)
-    return found
+def _find_owners(instructions: Sequence[BankInstruction]) -> None:
+    """Let each instruction know whom it is about, where the service that made it has not said so."""
+    for name, model in (("fund", Fund), ("account", InvestorAccount)):
+        unknown = [row for row in instructions if _is_about(row) == name and name not in row._state.fields_cache]
+        if unknown:
+            found: Iterable[Any] = compiled.by_key(model, {getattr(row, f"{name}_id") for row in unknown})
+            rows.relate(unknown, name, {owner.id: owner for owner in found})
+
+
+def _is_about(row: BankInstruction) -> str:
+    return "fund" if row.account_id is None else "account"

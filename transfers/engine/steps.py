@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 
-from bridge.kernel import bulk, clock, crashpoints, rows
+from bridge.kernel import bulk, clock, crashpoints
 from bridge.kernel.crashpoints import Moment, Point
 from bridge.kernel.gateway import InstructionKind, Report
 from bridge.kernel.results import ENGINE, Done, Refused, Result
@@ -17,7 +17,7 @@ from transfers.engine import calls
 from transfers.models import BankInstruction, Transfer
 from transfers.policy import policy
 from transfers.services.recalling import awaiting
-from transfers.states import LIVE, InstructionState, Step
+from transfers.states import LIVE, Step
 
 logger = logging.getLogger(__name__)
 
@@ -118,14 +118,11 @@ def apply(kind: InstructionKind, reports: list[Report]) -> list[Result]:
 
 
 def _send(kind: InstructionKind, results: Sequence[Result]) -> None:
-    begun = [result.id for result in results if isinstance(result, Done) and result.data.get("sent")]
-    if not begun:
+    sent = [result.data["sent"] for result in results if isinstance(result, Done) and "sent" in result.data]
+    if not sent:
         return
     crashpoints.reach_leg(kind, Moment.INTENT_COMMITTED)
-    sent = BankInstruction.objects.filter(
-        bulk.Among("transfer_id", begun), kind=kind, state=InstructionState.SUBMITTED
-    ).order_by("id")
-    _call(kind, list(sent.select_related("recalls")) if kind == InstructionKind.RECALL else rows.read(sent))
+    _call(kind, sent)
 
 
 def _call(kind: InstructionKind, orders: Sequence[BankInstruction]) -> None:

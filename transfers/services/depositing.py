@@ -43,7 +43,7 @@ WAITS = {"escrow_minimum": "waiting_for_escrow", "minimum_reached": "waiting_for
 
 @retried
 def begin_deposits(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Result]:
-    """Begin those that may: rules again, D1 posted, instruction committed as submitted (`Done.data["sent"]`).
+    """Begin those that may: rules again, D1 posted, instruction (`Done.data["sent"]`) committed as submitted.
 
     What the rules now fail follows the fund's policy: refund, or hold for operations. What they want held waits with
     a blocker, and so does what a stop or an open circuit holds back. Refused: `WrongState` for what is not in
@@ -130,7 +130,7 @@ def _begin(batch: Batch, transfer: Transfer, attempt: int, judge: verifying.Judg
     batch.note(transfer, "transfer.depositing", instruction=order.id, attempt=attempt)
     batch.post(rows.deposit_submitted(batch.parties(transfer, order), amount=order.amount))
     batch.schedule(transfer, Step.ASK_DEPOSIT, orders.terms(order, transfer).after(batch.at, "answer"))
-    return Done(transfer.id, str(transfer.state), transfer.version, {"sent": True})
+    return Done(transfer.id, str(transfer.state), transfer.version, {"sent": order})
 
 
 _NO_PLACE = "The fund has no place for this amount. Refund it, or free a place and retry."

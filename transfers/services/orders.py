@@ -62,7 +62,8 @@ def instruct(
     at_fund = kind in AT_THE_FUND
     elsewhere = transfer.refund_account_id if kind == InstructionKind.REFUND else None
     account_id = elsewhere or transfer.source_account_id
-    end = recalls or (transfer.fund if at_fund else batch.accounts[account_id])
+    owner = transfer.fund if at_fund else batch.accounts[account_id]
+    end = recalls or owner
     instruction = rows.new(
         BankInstruction,
         {
@@ -86,6 +87,10 @@ def instruct(
         },
     )
     instruction.key_expires_at = terms(instruction, transfer).after(batch.at, "key_lifetime")
+    if recalls is not None:
+        instruction._state.fields_cache["recalls"] = recalls
+    else:  # who sends it need not look for whom it is about
+        instruction._state.fields_cache["fund" if at_fund else "account"] = owner
     batch.instruct(instruction)
     return instruction
 

@@ -164,7 +164,7 @@ def begin_recalls(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Re
             row.block(RECALL_OPEN, _OPEN, at=moment)
             batch.note(row, "transfer.recalling", instruction=order.id, attempt=order.attempt)
             batch.schedule(row, Step.ASK_RECALL, orders.terms(order, row).after(moment, "answer"))
-            results.append(Done(row.id, str(row.state), row.version, {"sent": True}))
+            results.append(Done(row.id, str(row.state), row.version, {"sent": order}))
         batch.save()
     return results
 

@@ -55,7 +55,7 @@ def begin_refunds(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Re
             batch.note(row, "transfer.refunding", instruction=order.id, attempt=order.attempt)
             batch.post(rows.refund_submitted(batch.parties(row, order), amount=order.amount))
             batch.schedule(row, Step.ASK_REFUND, orders.terms(order, row).after(moment, "answer"))
-            results.append(Done(row.id, str(row.state), row.version, {"sent": True}))
+            results.append(Done(row.id, str(row.state), row.version, {"sent": order}))
         batch.save()
     return results
 

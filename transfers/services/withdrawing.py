@@ -49,7 +49,8 @@ def begin_withdrawals(*, transfer_ids: Sequence[uuid.UUID], facts: Facts, actor:
 
     Only the first approved transfer of each account in the account's order, and only while no withdrawal of that
     account is unanswered: others are refused with `WaitingForEarlier`. One whose reservation has run out expires, one
-    that the rules now fail is rejected, one they want held goes to review: `Done.state` says so. What a stop, an open
+    that the rules now fail is rejected, one they want held goes to review: `Done.state` says so; what is to be sent is
+    `Done.data["sent"]`. What a stop, an open
     circuit, a limit or an uncovered advance holds back keeps its state and says so (`holding`). Refused too:
     `BalanceNotKnown`, `WrongState`.
 
@@ -130,13 +131,13 @@ def _begin(batch: Batch, transfer: Transfer, facts: Facts, judge: verifying.Judg
         requesting.review(batch, transfer, verdict)
         batch.places.postpone(transfer.id, orders.waits(batch, transfer).after(batch.at, "review"))
     else:
-        _send(batch, transfer)
+        order = _send(batch, transfer)
         gates.begun(transfer, institution=institution)
-        return Done(transfer.id, str(transfer.state), transfer.version, {"sent": True})
+        return Done(transfer.id, str(transfer.state), transfer.version, {"sent": order})
     return Done(transfer.id, str(transfer.state), transfer.version)
 
 
-def _send(batch: Batch, transfer: Transfer) -> None:
+def _send(batch: Batch, transfer: Transfer) -> BankInstruction:
     assert batch.places is not None
     order = orders.instruct(batch, transfer, InstructionKind.WITHDRAWAL)
     transfer.begin_withdrawal(at=batch.at)
@@ -145,6 +146,7 @@ def _send(batch: Batch, transfer: Transfer) -> None:
     batch.places.keep(transfer.id)
     batch.post(rows.withdrawal_submitted(batch.parties(transfer, order), amount=order.amount))
     batch.schedule(transfer, Step.ASK_WITHDRAWAL, orders.terms(order, transfer).after(batch.at, "answer"))
+    return order
 
 
 def _oldest(batch: Batch) -> datetime:
