@@ -60,7 +60,7 @@ class PaperBatch(Batch):
         self.places = desk.places
         self.owing = {key for key in desk.transfers if desk.whereabouts(key).advanced}
         for row in desk.transfers.values():
-            row.told_state, row.told = row.state, 0
+            row.told_state, row.told, row.written = row.state, 0, ()
 
     def load_books(self, transfers: Iterable[Transfer]) -> Books:
         for row in transfers:

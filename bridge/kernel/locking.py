@@ -15,7 +15,7 @@ from typing import TypeVar
 from django.db import connection
 from django.db.models import Model, QuerySet
 
-from bridge.kernel import compiled
+from bridge.kernel import bulk, compiled, rows
 
 ORDER = (
     "transfers.receipt",
@@ -48,20 +48,23 @@ def ordered() -> Iterator[None]:
 def lock(queryset: QuerySet[M], ids: Iterable[uuid.UUID | int]) -> list[M]:
     """Lock these rows by primary key, in key order, and return them as they are now.
 
-    `queryset` is all rows of a model, `only()` some of their columns where the rest is not looked at. Raises
-    `RuntimeError` outside a transaction and `LockOrderViolated` where `ORDER` is not kept.
+    Of all rows of a model, or of some of their columns (`only`), the statement is compiled once. Raises `RuntimeError`
+    outside a transaction and `LockOrderViolated` where `ORDER` is not kept.
     """
-    model = queryset.model
-    claim_rank(model)
+    claim_rank(queryset.model)
     wanted = list(ids)
-    if queryset.query.where:
-        raise ValueError("Rows are locked by their ids alone: what is locked must not depend on what is read.")
     if not wanted:
         return []
     names, deferred = queryset.query.deferred_loading
-    if deferred and names:
-        raise ValueError("Name the columns that are read: a lock is on a hot path.")
-    return compiled.locked(model, wanted, only=() if deferred else sorted(names))
+    if not _is_whole(queryset) or (deferred and names):
+        return rows.read(queryset.filter(bulk.Among("pk", wanted)).select_for_update(no_key=True).order_by("pk"))
+    return compiled.locked(queryset.model, wanted, only=() if deferred else sorted(names))
+
+
+def _is_whole(queryset: QuerySet[M]) -> bool:
+    """`Model.objects.all()`, whose statement is always the same."""
+    query = queryset.query
+    return not (query.where or query.annotations or query.select_related or query.is_sliced or query.distinct)
 
 
 def alone(name: str, *, shared: bool = False) -> None:

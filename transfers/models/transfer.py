@@ -98,9 +98,11 @@ class Transfer(models.Model):
         ]
         triggers: ClassVar = [lifecycle_kept(), birth_recorded(), never_deleted()]
 
-    # Of the unit of work that has the row in hand (`Batch`): the state in its last event, and how many it wrote.
+    # Of the unit of work that has the row in hand (`Batch`): the state in its last event, how many it
+    # wrote, and what the row was after the last.
     told_state: str = ""
     told: int = 0
+    written: tuple[object, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.public_id} {self.state}"

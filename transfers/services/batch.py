@@ -10,15 +10,16 @@ Longer than most modules: all that one unit of work may change is in one place, 
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import Model
 
 from accounts import cache, holds
 from accounts.ledger import services as ledger
@@ -38,6 +39,8 @@ from transfers.models import BankInstruction, Transfer, Work
 from transfers.services.family import Books, relatives
 from transfers.signals import Announcement, transfers_changed
 from transfers.states import State, Step
+
+Values = tuple[Any, ...]  # a row as it is at one moment, whatever becomes of it
 
 _MUTABLE = [
     "fund",
@@ -63,8 +66,7 @@ _MUTABLE = [
 _TEXT = {state.value: state.value for state in State}  # found by a state as well as by its text
 _READ = [name for name in rows.names(Transfer) if name != "metadata"]  # JSON that the engine does not look at
 _WRITTEN = ["id", *(name for name in rows.names(Transfer) if name.removesuffix("_id") in _MUTABLE)]
-_Written: Any = namedtuple("_Written", _WRITTEN)  # type: ignore[misc]  # a row as it is now, whatever becomes of it
-_as_written: Callable[[Any], tuple[Any, ...]] = attrgetter(*_WRITTEN)  # type: ignore[assignment]
+_as_written: Callable[[Any], Values] = attrgetter(*_WRITTEN)  # type: ignore[assignment]
 _INSTRUCTION_MUTABLE = [
     "state",
     "institution_reference",
@@ -80,6 +82,9 @@ _INSTRUCTION_MUTABLE = [
     "settled_at",
     "ended_at",
 ]
+
+_ORDER_WRITTEN = ["id", *_INSTRUCTION_MUTABLE]
+_order_as_written: Callable[[Any], Values] = attrgetter(*_ORDER_WRITTEN)  # type: ignore[assignment]
 
 REVIEW = "transfer.review"
 AWAKE = (Step.WITHDRAW, Step.DEPOSIT, Step.REFUND, Step.RECALL)
@@ -106,7 +111,8 @@ class Batch:
         self.instructions: dict[uuid.UUID, BankInstruction] = {}
         self.accounts: dict[uuid.UUID, InvestorAccount] = {}
         self.places: Places | None = None
-        self._waves: list[list[Any]] = []
+        self._waves: list[list[tuple[Values, Values]]] = []
+        self._orders_before: dict[uuid.UUID, Values] = {}
         self._born: dict[uuid.UUID, Transfer] = {}
         self._facts: list[tuple[events.Fact, Transfer]] = []
         self._new_instructions: list[BankInstruction] = []
@@ -129,6 +135,7 @@ class Batch:
         rows.relate(found, "fund", {fund.id: fund for fund in funds_of})
         for row in found:
             row.told_state = row.state
+            row.written = _as_written(row)
             self.transfers[row.id] = row
         return self.transfers
 
@@ -150,7 +157,9 @@ class Batch:
         return self.books
 
     def lock_instructions(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, BankInstruction]:
-        self.instructions = {row.id: row for row in locking.lock(BankInstruction.objects.all(), ids)}
+        found = locking.lock(BankInstruction.objects.all(), ids)
+        self.instructions = {row.id: row for row in found}
+        self._orders_before = {row.id: _order_as_written(row) for row in found}
         return self.instructions
 
     def lock_accounts(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, InvestorAccount]:
@@ -215,7 +224,8 @@ class Batch:
             return
         while len(self._waves) <= transfer.told:
             self._waves.append([])
-        self._waves[transfer.told].append(_Written._make(_as_written(transfer)))
+        before, transfer.written = transfer.written, _as_written(transfer)
+        self._waves[transfer.told].append((before, transfer.written))
         transfer.told += 1
 
     def instruct(self, instruction: BankInstruction) -> None:
@@ -279,9 +289,16 @@ class Batch:
         )
         bulk.insert(Transfer, list(self._born.values()))
         for wave in self._waves:
-            bulk.update(Transfer, wave, fields=_MUTABLE)
+            before, after = zip(*wave, strict=True)
+            _update(Transfer, _WRITTEN, before, after)
         bulk.insert(BankInstruction, self._new_instructions)
-        bulk.update(BankInstruction, list(self._changed_instructions.values()), fields=_INSTRUCTION_MUTABLE)
+        orders = self._changed_instructions
+        _update(
+            BankInstruction,
+            _ORDER_WRITTEN,
+            [self._orders_before.get(number, ()) for number in orders],
+            [_order_as_written(order) for order in orders.values()],
+        )
         self._save_work()
         holds.apply(self._movements)
         if self.places is not None:
@@ -295,7 +312,7 @@ class Batch:
         if moved:
             transaction.on_commit(lambda: cache.invalidate(moved))
         if due := sum(row.step in AWAKE for row in self._work.values()):
-            transaction.on_commit(partial(waking.wake, due=due))
+            transaction.on_commit(functools.partial(waking.wake, due=due))
 
     def _save_work(self) -> None:
         due = zip(*self._work.values(), strict=True)
@@ -324,3 +341,24 @@ class Batch:
             for event, (_, transfer) in zip(written, self._facts, strict=True)
         )
         transfers_changed.send(sender=Transfer, announcements=announcements)
+
+
+def _update(model: type[Model], names: Sequence[str], before: Sequence[Values], after: Sequence[Values]) -> None:
+    """Write the columns that differ in any row; the first of `names` is the key. Nothing is known of what was `()`."""
+    if not after:
+        return
+    now = dict(zip(names, zip(*after, strict=True), strict=True))
+    changed = list(names[1:])
+    if all(before):
+        was = zip(*before, strict=True)
+        changed = [name for name, column in zip(names, was, strict=True) if column != now[name]]
+    if not changed:
+        return
+    kept = (names[0], *changed)
+    lines = map(_line(kept)._make, zip(*(now[name] for name in kept), strict=True))
+    bulk.update(model, list(lines), fields=[name.removesuffix("_id") for name in changed])
+
+
+@functools.cache
+def _line(names: tuple[str, ...]) -> Any:
+    return namedtuple("_line", names)  # type: ignore[misc]
