@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Sequence
 
@@ -14,30 +15,32 @@ from bridge.kernel.transactions import DATABASE_FAULTS
 from transfers import facts, services
 from transfers.controls import circuits
 from transfers.engine import callbacks, calls, claims, steps
+from transfers.engine.pace import LEAST, Pace
 from transfers.models import Transfer, Work
 from transfers.policy import policy
 from transfers.states import ENGINE_FAULT, Step
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200
 MAX_ROUNDS = 10_000  # a bound on one call, not on the work: the next wake-up goes on
 
 
-def drain(*, batch: int = BATCH, max_rounds: int = MAX_ROUNDS) -> int:
-    """Do all due work and return how many pieces that was."""
-    done = expire_approvals(actor=ENGINE)
+def drain(*, batch: int | None = None, max_rounds: int = MAX_ROUNDS) -> int:
+    """Do all due work and return how many pieces that was. `batch`: always so many at a time, else as `Pace` finds."""
+    done, pace = expire_approvals(actor=ENGINE), Pace()
     with memory.collected_between() as collect:
         for _ in range(max_rounds):
-            moved = one_round(batch=batch)
+            began = time.monotonic()
+            moved = one_round(batch=batch or pace.size)
             if not moved:
                 break
+            pace.took(time.monotonic() - began, moved=moved)
             done += moved
             collect()
     return done
 
 
-def one_round(*, batch: int = BATCH) -> int:
+def one_round(*, batch: int = LEAST) -> int:
     """One batch of every kind of work; 0 when nothing is due."""
     try_silent_institutions()
     moved = callbacks.process(limit=batch)
