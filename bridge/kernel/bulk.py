@@ -24,7 +24,18 @@ from django.db.models.fields import Field
 from bridge.kernel import binary, columns
 from bridge.kernel.columns import Rendered, dumps
 
-__all__ = ["Among", "ByKey", "Rendered", "dumps", "execute", "insert", "insert_columns", "total", "update"]
+__all__ = [
+    "Among",
+    "ByKey",
+    "Rendered",
+    "dumps",
+    "execute",
+    "insert",
+    "insert_columns",
+    "total",
+    "update",
+    "update_columns",
+]
 
 
 def execute(sql: str, parameters: Sequence[Any] = ()) -> Any:
@@ -65,6 +76,14 @@ def update(model: type[Model], rows: Sequence[Any], *, fields: Sequence[str]) ->
     names = ("pk", *fields)
     found = [_column(model, name, rows) for name in names]
     return execute(_update_sql(model, tuple(fields)), _arrays(model, names, found)).rowcount
+
+
+def update_columns(model: type[Model], key: Sequence[Any], values: Mapping[str, Sequence[Any]]) -> int:
+    """`update` for rows that are columns already: the primary keys, and per field or attribute its values."""
+    if not key or not values:
+        return 0
+    names = ("pk", *values)
+    return execute(_update_sql(model, names[1:]), _arrays(model, names, (key, *values.values()))).rowcount
 
 
 def _column(model: type[Model], name: str, rows: Sequence[Any]) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LEAST, MOST = 200, 2_000
-BOUND = 2.0  # seconds that one round may take: a transfer waits so long for those before it, far below its lease
+BOUND = 2  # seconds that one round may take: a transfer waits so long for those before it, far below its lease
 
 
 class Pace:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import uuid
-from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -347,18 +346,10 @@ def _update(model: type[Model], names: Sequence[str], before: Sequence[Values], 
     """Write the columns that differ in any row; the first of `names` is the key. Nothing is known of what was `()`."""
     if not after:
         return
-    now = dict(zip(names, zip(*after, strict=True), strict=True))
-    changed = list(names[1:])
-    if all(before):
-        was = zip(*before, strict=True)
-        changed = [name for name, column in zip(names, was, strict=True) if column != now[name]]
-    if not changed:
-        return
-    kept = (names[0], *changed)
-    lines = map(_line(kept)._make, zip(*(now[name] for name in kept), strict=True))
-    bulk.update(model, list(lines), fields=[name.removesuffix("_id") for name in changed])
-
-
-@functools.cache
-def _line(names: tuple[str, ...]) -> Any:
-    return namedtuple("_line", names)  # type: ignore[misc]
+    was, now = zip(*before, strict=True) if all(before) else (), zip(*after, strict=True)
+    key, *columns = now
+    changed = dict(zip(names[1:], columns, strict=True))
+    for name, column in zip(names, was, strict=False):
+        if column == changed.get(name):
+            del changed[name]
+    bulk.update_columns(model, key, changed)
