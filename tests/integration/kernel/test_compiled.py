@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import DateTimeField, F
+from django.db.models import DateTimeField, F, Q
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Investor
@@ -39,6 +39,34 @@ def keep(key: str, answer: Any, at: datetime = AT) -> IdempotencyKey:
         answer=answer,
         created_at=at,
     )
+
+
+class TestAddingNumbers:
+    def test_each_row_gets_its_own_and_the_others_nothing(self) -> None:
+        first, second, other = (keep(key, {}).pk for key in ("one", "two", "three"))
+        add = compiled.UpdateEach(IdempotencyKey, "id", ("more",), status=F("status") + compiled.Own("more"))
+        assert add({first: (1,), second: (-3,)}) == 2
+        assert add({second: (10,)}) == 1
+        assert add({}) == 0
+        found = dict(IdempotencyKey.objects.values_list("pk", "status"))
+        assert found == {first: 202, second: 208, other: 201}
+
+    def test_a_row_that_does_not_meet_the_condition_stays(self) -> None:
+        row = keep("one", {})
+        add = compiled.UpdateEach(
+            IdempotencyKey, "id", ("more",), only_where=Q(status__lt=202), status=F("status") + compiled.Own("more")
+        )
+        assert [add({row.pk: (1,)}), add({row.pk: (1,)})] == [1, 0]
+        row.refresh_from_db()
+        assert row.status == 202
+
+    def test_keys_may_be_uuids(self) -> None:
+        mine = [investor(number) for number in range(2)]
+        raise_version = compiled.UpdateEach(Investor, "id", ("more",), version=F("version") + compiled.Own("more"))
+        before = {row.pk: row.version for row in mine}
+        assert raise_version({row.pk: (number + 1,) for number, row in enumerate(mine)}) == 2
+        after = dict(Investor.objects.values_list("pk", "version"))
+        assert after == {row.pk: before[row.pk] + number + 1 for number, row in enumerate(mine)}
 
 
 class TestReading:
