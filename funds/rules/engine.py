@@ -55,7 +55,7 @@ class Decision(NamedTuple):
         return {
             "rule": self.rule,
             "version": self.version,
-            "outcome": self.outcome.value,
+            "outcome": self.outcome._value_,
             "reason": self.reason,
         }
 

@@ -163,9 +163,6 @@ def check_transfers(*, requests: Sequence[TransferRequest], actor: Actor, facts:
         return _Intake(Batch(actor=actor, at=moment), requests, facts, dry=True).check()
 
 
-_SHOWN = ("rule", "version", "outcome", "reason")  # of a decision, to whoever asked
-
-
 @dataclass(slots=True)
 class _Asking:
     """An account of this unit of work, and what its requests have taken so far.
@@ -273,8 +270,7 @@ class _Intake:
         batch, new_id = self.batch, transfer.id
         batch.bear(transfer)
         batch.note(transfer, "transfer.requested", external_id=request.external_id)
-        kept = verifying.kept(new_id, fund.id, Verification.Stage.CREATE, verdict, seen)
-        batch.verified(kept)
+        batch.verified(verifying.kept(new_id, fund.id, Verification.Stage.CREATE, verdict, seen))
         self._settle(transfer, verdict, asking)
         state = transfer.state
         placed = state in HELD
@@ -284,7 +280,7 @@ class _Intake:
             self.judge.decided(subject, placed=placed)
         self.opened[new_id] = Opened(
             transfer=transfer,
-            decisions=[{name: made[name] for name in _SHOWN} for made in kept.decisions],
+            decisions=verifying.decisions_as_json(verdict.decisions),
             place_until=orders.waits(batch, transfer).after(batch.at, "reservation") if placed else None,
             waits=state == State.APPROVED and asking.is_behind(self.earlier[number].first_seq, transfer.account_seq),
         )
