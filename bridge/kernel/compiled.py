@@ -205,8 +205,7 @@ class UpdateEach:
     """Numbers for many rows of a table: `UpdateEach(Account, "id", ("held",), held=F("held") + Own("held"))`.
 
     Values are F-expressions with `Own` in them, and so is `only_where`, which a row must meet to be changed. The
-    numbers come as one array per name, joined by key. A JSON object of them (`ByKeys`) is read again for every row as
-    soon as PostgreSQL plans the statement without looking at its values, so it grows with the square of the batch.
+    numbers come as one array per name, joined by key.
     """
 
     def __init__(

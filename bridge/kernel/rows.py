@@ -25,13 +25,12 @@ def read(queryset: QuerySet[M]) -> list[M]:
 
 def found(model: type[M], tuples: Iterable[Sequence[Any]], only: Sequence[str] = ()) -> list[M]:
     """Instances that came from the database; each tuple has the columns of `names`, or those of `only`."""
-    blank, columns, made = model.__new__, only or names(model), []
-    for values in tuples:
-        row = blank(model)
+    blank, columns, read = model.__new__, only or names(model), list(tuples)
+    made = [blank(model) for _ in read]
+    for row, values in zip(made, read, strict=True):
         state = ModelState()
         state.__dict__ = {"adding": False, "db": DEFAULT_DB_ALIAS, "fields_cache": {}}
         row.__dict__ = dict(zip(columns, values, strict=True), _state=state)
-        made.append(row)
     return made
 
 

@@ -287,7 +287,7 @@ class Batch:
             facts=[fact for fact, _ in self._facts], actor=self.actor, at=self.at, newborn=self._born
         )
         bulk.insert(Transfer, list(self._born.values()))
-        for wave in self._waves:
+        for wave in filter(None, self._waves):
             before, after = zip(*wave, strict=True)
             _update(Transfer, _WRITTEN, before, after)
         bulk.insert(BankInstruction, self._new_instructions)
