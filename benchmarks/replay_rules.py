@@ -15,7 +15,7 @@ import django
 COPIES = """
     INSERT INTO funds_verification (id, transfer_id, fund_id, stage, outcome, facts, decisions, at)
     SELECT gen_random_uuid(), gen_random_uuid(), fund_id, stage, outcome,
-        jsonb_set(facts, '{request,amount}', to_jsonb(1000000 + n)), decisions, at
+        jsonb_set(facts::jsonb, '{request,amount}', to_jsonb(1000000 + n))::json, decisions, at
     FROM funds_verification, generate_series(1, %s) AS n
 """
 

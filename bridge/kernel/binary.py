@@ -37,7 +37,7 @@ _copy_head = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 
 OIDS = {
     "boolean": 16, "bytea": 17, "bigint": 20, "smallint": 21, "integer": 23, "text": 25, "varchar": 1043, "date": 1082,
-    "timestamp with time zone": 1184, "uuid": 2950, "jsonb": 3802,
+    "timestamp with time zone": 1184, "uuid": 2950, "json": 114, "jsonb": 3802,
 }  # fmt: skip
 
 
@@ -84,9 +84,9 @@ def _texts(values: Values, before: bytes = b"") -> list[bytes]:
     return list(map(known.__getitem__, values))
 
 
-def _json(values: Values) -> list[bytes]:
+def _json(before: bytes, values: Values) -> list[bytes]:
     texts = [value if value is None or type(value) is Rendered else dumps(value) for value in values]
-    return _texts(texts, b"\x01")
+    return _texts(texts, before)
 
 
 def _uuids(values: Values) -> list[bytes]:
@@ -144,7 +144,8 @@ _WRITERS: dict[str, Writer] = {
     "uuid": _uuids,
     "varchar": _texts,
     "text": _texts,
-    "jsonb": _json,
+    "json": partial(_json, b""),
+    "jsonb": partial(_json, b"\x01"),  # the version of the form
     "bytea": _bytes,
     "boolean": _booleans,
     "date": _dates,

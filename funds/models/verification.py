@@ -6,6 +6,7 @@ from django.db import models
 
 from bridge.kernel import ids
 from bridge.kernel.guards import append_only
+from bridge.kernel.written import WrittenJSONField
 from funds.models.fund import Fund
 
 
@@ -22,8 +23,8 @@ class Verification(models.Model):
     fund = models.ForeignKey(Fund, on_delete=models.PROTECT, db_index=False)
     stage = models.CharField(max_length=12, choices=Stage.choices)
     outcome = models.CharField(max_length=10)
-    facts = models.JSONField()
-    decisions = models.JSONField()
+    facts = WrittenJSONField()
+    decisions = WrittenJSONField()
     at = models.DateTimeField()
 
     class Meta:

@@ -17,7 +17,7 @@ from accounts.ledger.models import LedgerAccount
 from accounts.models import Investor
 from bridge.kernel import bulk, ids
 from bridge.kernel.models import IdempotencyKey
-from funds.models import Fund
+from funds.models import Fund, Verification
 from transfers.models import InboundCallback
 
 AT = datetime(2026, 3, 2, 12, 30, 15, 123456, tzinfo=UTC)
@@ -81,6 +81,21 @@ class TestInsert:
                 for n in range(2)
             ],
         )
+
+    @database_examples
+    @given(facts=JSON, decisions=JSON)
+    def test_json_that_is_kept_as_it_was_written(self, facts: Any, decisions: Any) -> None:
+        numbers = [ids.new_id(), ids.new_id()]
+        both_ways(
+            Verification,
+            lambda: [
+                Verification(
+                    id=number, transfer_id=number, fund_id=number, stage="create", outcome="pass",
+                    facts={"saw": facts}, decisions=[decisions], at=AT,
+                )
+                for number in numbers
+            ],
+        )  # fmt: skip
 
     @database_examples
     @given(hashes=st.lists(st.binary(max_size=40), min_size=1, max_size=4), answer=JSON, key=TEXT)
