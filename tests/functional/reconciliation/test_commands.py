@@ -185,7 +185,11 @@ class TestCheckLedger:
         assert f"posting={posting}" in text
         body, code = report("check_ledger", "--only", "I1", "i2")
         assert code == 1
-        assert {item["name"]: item["holds"] for item in body["invariants"]} == {"I1": False, "I2": False}
+        assert {item["name"]: item["holds"] for item in body["invariants"]} == {
+            "I1": False,
+            "I1 keys": True,
+            "I2": False,
+        }
         assert body["invariants"][0]["rows"][0]["posting"] == posting
 
     def test_only_some(self, bench: Bench) -> None:
