@@ -18,6 +18,7 @@ from bridge.kernel import ids
 from bridge.kernel.errors import MalformedId
 from bridge.kernel.money import display
 from transfers.models import BankInstruction, Receipt, Transfer
+from transfers.references import by_name
 from transfers.services.identifying import TAKES_MONEY
 
 MOST = 10
@@ -66,8 +67,7 @@ def _quoted(text: str) -> Q:
         except MalformedId:
             continue
     words = _WORD.findall(text)[:LOOKED_AT]
-    upper = [word.upper() for word in words]
-    legs = BankInstruction.objects.filter(Q(reference__in=upper) | Q(key__in=words))
+    legs = BankInstruction.objects.filter(by_name(words))
     return Q(pk__in=named) | Q(pk__in=list(legs.values_list("transfer_id", flat=True))) | Q(external_id__in=words)
 
 

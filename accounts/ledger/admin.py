@@ -13,8 +13,16 @@ from accounts.ledger.kinds import FUND_KINDS, Kind
 from accounts.ledger.models import Entry, LedgerAccount, Posting
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import EMPTY, amount, id_link, link, public_id, rows_link, when, whole_id
+from bridge.console.named import named
 from bridge.console.pages import Table, section
 from bridge.console.recent import recent
+
+# The rows of the posting table, as `accounts.ledger.rows` draws them up.
+_ROWS = {"W": 5, "D": 5, "R": 5, "A": 4, "S": 3, "F": 1, "Z": 2, "X": 2}
+
+
+def rows_of_the_table() -> list[str]:
+    return [f"{letter}{number}" for letter, most in _ROWS.items() for number in range(1, most + 1)]
 
 
 def account_text(account: LedgerAccount) -> str:
@@ -60,7 +68,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin):
 @admin.register(Posting)
 class PostingAdmin(ReadOnlyAdmin):
     list_display = ("public", "row", "transfer", "instruction", "effective", "created")
-    list_filter = ("row", recent("created_at"))
+    list_filter = (named("row", rows_of_the_table), recent("created_at"))
     search_fields = ("row__exact",)
     search_help_text = "An id of a posting or transfer (pst_…, trf_…), or a row of the posting table (W1, D2 …)."
     ordering = ("-id",)

@@ -9,8 +9,7 @@ from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from bridge.kernel import clock
-from bridge.kernel.models import ClockOffset
+from bridge.kernel import clock, ids
 
 SKEW = timedelta(minutes=10)  # ids carry the clock of the machine that made them
 
@@ -20,9 +19,7 @@ def floor(moment: datetime) -> uuid.UUID:
 
     Ids carry real time; a sandbox's clock runs ahead of it by an offset that only grows.
     """
-    offset = ClockOffset.objects.values_list("offset", flat=True).first() or timedelta(0)
-    milliseconds = max(0, int((moment - offset - SKEW).timestamp() * 1000))
-    return uuid.UUID(int=milliseconds << 80)
+    return ids.first_at(moment, later=-clock.ahead() - SKEW)
 
 
 class RecentFilter(SimpleListFilter):

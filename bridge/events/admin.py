@@ -12,6 +12,7 @@ from unfold.decorators import display
 from bridge.console import finding
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import badge, hexadecimal, json_block, link, public_id, when, whole_id
+from bridge.console.named import first_of_index, named
 from bridge.console.recent import recent
 from bridge.events.models import Epoch, Event, Seal
 from bridge.kernel import ids
@@ -20,7 +21,7 @@ from bridge.kernel import ids
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
     list_display = ("public", "what", "subject", "seq", "state_badge", "who", "written")
-    list_filter = ("subject_type", recent("at"))
+    list_filter = (named("subject_type", lambda: first_of_index(Event, "subject_type")), recent("at"))
     search_fields = ("type__exact",)
     search_help_text = "An id of an event or of its subject (trf_…, fund_…, acct_…), or a whole type."
     ordering = ("-id",)

@@ -36,6 +36,7 @@ from bridge.console.display import (
     whole_id,
 )
 from bridge.console.editing import VersionedAdmin, VersionedForm
+from bridge.console.named import named
 from bridge.console.pages import Table, section
 from bridge.console.recent import recent
 from bridge.kernel.money import is_currency
@@ -44,6 +45,7 @@ from funds import services
 from funds.admin.actions import VERBS
 from funds.admin.papers import PAPERS
 from funds.models import Allocation, Fund, FundCapacity, Reservation, Verification
+from funds.rules.outcomes import Outcome
 
 DEFAULTS = {"regime": Fund.Regime.NONE, "eligibility": Fund.Eligibility.NONE, "contributed_elsewhere": 0}
 MONEY = ("minimum", "maximum", "second_person_above", "escrow_minimum", "contributed_elsewhere")
@@ -376,7 +378,7 @@ class ReservationAdmin(ReadOnlyAdmin):
 @admin.register(Verification)
 class VerificationAdmin(ReadOnlyAdmin):
     list_display = ("public", "transfer", "fund_link", "stage", "result", "made")
-    list_filter = ("stage", "outcome", "fund", recent("at"))
+    list_filter = ("stage", named("outcome", lambda: [outcome.value for outcome in Outcome]), "fund", recent("at"))
     list_select_related = ("fund",)
     search_fields = ("outcome__exact",)
     search_help_text = "An id (ver_…, trf_…, fund_…)."

@@ -10,8 +10,11 @@ from unfold.decorators import display
 
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import amount, badge, id_link, link_to, public_id, when, whole_id
+from bridge.console.named import named
 from bridge.console.recent import recent
+from transfers import references
 from transfers.models import BankInstruction
+from transfers.reconciliation.gathering import institutions
 
 
 @admin.register(BankInstruction)
@@ -27,7 +30,7 @@ class BankInstructionAdmin(ReadOnlyAdmin):
         "transfer_link",
         "sent",
     )
-    list_filter = ("state", "kind", "institution", recent("created_at"))
+    list_filter = ("state", "kind", named("institution", institutions), recent("created_at"))
     search_fields = ("key__exact",)
     search_help_text = "An id (ins_…, trf_…, acct_…), a key, our reference or the institution's."
     ordering = ("-id",)
@@ -59,7 +62,7 @@ class BankInstructionAdmin(ReadOnlyAdmin):
     )
 
     def find(self, term: str) -> Q:
-        return Q(key=term) | Q(reference=term) | Q(institution_reference=term)
+        return references.named(term)
 
     @display(description="instruction")
     def public(self, row: BankInstruction) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -19,8 +19,10 @@ from accounts.models import Investor
 from bridge.console.acting import ActingAdmin
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import amount, badge, link_to, public_id, when
+from bridge.console.named import named
 from bridge.console.recent import recent
-from transfers import blockers
+from funds.models import Fund
+from transfers import blockers, references
 from transfers.admin import case, story
 from transfers.admin.criteria import CRITERIA_VERBS
 from transfers.admin.filters import BlockerFilter, StateFilter
@@ -33,12 +35,17 @@ MOST_INVESTORS = 500
 LONGEST_WHY = 160
 
 
+def _currencies() -> Iterable[str]:
+    """A transfer has its fund's currency."""
+    return Fund.objects.order_by("currency").values_list("currency", flat=True).distinct()
+
+
 @admin.register(Transfer)
 class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
     change_form_template = "console/transfer.html"
     verbs = (*TRANSFER_VERBS, *CRITERIA_VERBS, *MONEY_VERBS)
     list_display = ("public", "state_badge", "money", "source", "fund_link", "created")
-    list_filter = (StateFilter, BlockerFilter, "fund", "currency", recent("created_at"))
+    list_filter = (StateFilter, BlockerFilter, "fund", named("currency", _currencies), recent("created_at"))
     list_select_related = ("source_account", "investor", "fund")
     search_fields = ("external_id__exact",)
     search_help_text = (
@@ -80,7 +87,7 @@ class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
     def find(self, term: str) -> Q:
         """Each way of naming a transfer is looked up by its own index, and the transfers found are put together."""
         found = Q(external_id=term)
-        legs = BankInstruction.objects.filter(Q(key=term) | Q(reference=term) | Q(institution_reference=term))
+        legs = BankInstruction.objects.filter(references.named(term))
         found |= Q(pk__in=list(legs.values_list("transfer_id", flat=True)[:100]))
         if len(term) >= 3:
             investors = Investor.objects.filter(legal_name__icontains=term).values_list("pk", flat=True)
