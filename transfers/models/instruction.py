@@ -49,7 +49,7 @@ class BankInstruction(models.Model):
     rail = models.CharField(
         max_length=12, blank=True, choices=Rail.choices, help_text="Empty: the institution's usual way, a wire."
     )
-    key = models.CharField(max_length=64, unique=True)
+    key = models.CharField(max_length=64)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=12, choices=InstructionState.choices)
@@ -85,6 +85,8 @@ class BankInstruction(models.Model):
             models.Index(fields=["recalls"], name="instruction_recalls", condition=Q(recalls__isnull=False)),
         ]
         constraints: ClassVar = [
+            # Not `unique=True`, which makes a second index, for look-ups by pattern that nobody does.
+            models.UniqueConstraint(fields=["key"], name="instruction_key_once"),
             models.UniqueConstraint(fields=["transfer", "kind", "attempt"], name="instruction_attempt_once"),
             models.UniqueConstraint(
                 fields=["transfer", "kind"], name="instruction_one_live", condition=Q(state__in=[str(s) for s in LIVE])
