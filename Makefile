@@ -14,7 +14,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 TESTING := DJANGO_SETTINGS_MODULE=bridge.settings.test
 
-.PHONY: help run test test-full lint types fmt check clean reset simulate shell psql requirements migrations docs bench install install-dev
+.PHONY: help run test test-full lint types fmt check clean reset simulate shell psql requirements migrations docs bench figures install install-dev
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,15 @@ check: lint types test ## lint, types, test
 
 bench: install ## Measure Bridge beside pgbench (JSON=1 prints figures only, ARGS=--quick is short)
 	@$(PY) manage.py bench $(if $(filter-out 0,$(JSON)),--json) $(ARGS)
+
+figures: install ## Take every figure of docs/PERFORMANCE.md and docs/SCALING.md anew (hours; 50 GB of disk)
+	@mkdir -p docs/figures
+	@$(PY) -m benchmarks --only engine core intake latency reads hordak --output docs/figures/bench.json >/dev/null
+	@$(PY) -m benchmarks.history --transfers 10000000 --keep --output docs/figures/history.json >/dev/null
+	@$(PY) -m benchmarks.lists --rows 100000 10000000 --output docs/figures/lists.json >/dev/null
+	@$(PY) -m benchmarks.chart docs/figures/bench.json docs/images/bench.svg
+	@$(PY) -m benchmarks.chart docs/figures/history.json docs/images/history.svg
+	@$(PY) -m benchmarks.report
 
 simulate: install ## Play seeded runs with faults and crashes (SEEDS=1-100, JSON=1, ARGS='--trace 7')
 	@$(PY) manage.py simulate --seeds $(or $(SEEDS),1-100) $(if $(filter-out 0,$(JSON)),--json) $(ARGS)

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.servers import running
-from benchmarks.suite import PARTS, Plan, Suite
+from benchmarks.suite import MORE, PARTS, Plan, Suite
 
 
 def main() -> None:
     wanted = arguments().parse_args()
     plan = Plan.quick() if wanted.quick else Plan()
-    plan = replace(plan, parts=[part for part in PARTS if part in (wanted.only or PARTS)])
+    plan = replace(plan, parts=[part for part in (*PARTS, *MORE) if part in (wanted.only or PARTS)])
     if wanted.samples:
         plan = replace(plan, samples=wanted.samples)
     if wanted.batches:
@@ -37,7 +37,7 @@ def main() -> None:
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter samples, about three minutes")
-    parser.add_argument("--only", nargs="+", choices=PARTS, help="these parts alone")
+    parser.add_argument("--only", nargs="+", choices=(*PARTS, *MORE), help="these parts alone")
     parser.add_argument("--samples", type=int, help="per figure")
     parser.add_argument("--batches", type=int, nargs="+", help="batch sizes of the engine")
     parser.add_argument("--workers", type=int, nargs="+", help="numbers of worker processes")

@@ -44,14 +44,18 @@ class Servers:
 
     def make_database(self, name: str, *, fresh: bool) -> bool:
         """Whether it was made now; with `fresh` an old one is dropped."""
+        if fresh:
+            self.drop_database(name)
         with self.connect() as connection:
             named = sql.Identifier(name)
-            if fresh:
-                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(named))
-            elif connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            if not fresh and connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 return False
             connection.execute(sql.SQL("CREATE DATABASE {}").format(named))
         return True
+
+    def drop_database(self, name: str) -> None:
+        with self.connect() as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def settings(self) -> dict[str, str]:
         """What the figures were taken under. Raises `EmbeddedError` where something is less durable than it must be."""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchmarks import core, engine, intake, latency, reads, web
+from benchmarks import core, engine, hordak, intake, latency, reads, web
 from benchmarks.people import AT_ONCE, People, fill, settle_in
 from benchmarks.pgbench import Pgbench
 from benchmarks.samples import Paired, Reference, percentile, summary
 from benchmarks.servers import Servers, children, resident
+from benchmarks.usage import usage
 
 PARTS = ("engine", "core", "intake", "latency", "reads")
+MORE = ("hordak",)  # only where asked for: it installs something
 DATABASE = "bridge"
 CORE_BATCH = 2_000
+TWO = 2  # workers: what the goals are about; more are measured with the largest batch only
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +32,13 @@ class Plan:
     accounts: int = 10_000
     funds: int = 1_000
     batches: Sequence[int] = (1, 100, 500, 2_000)
-    workers: Sequence[int] = (1, 2)
+    workers: Sequence[int] = (1, 2, 4)
     latencies: int = 100
 
     @classmethod
     def quick(cls, parts: Sequence[str] = PARTS) -> Plan:
         return cls(
-            parts=parts, samples=3, seconds=2.0, accounts=4_000, batches=(500, 2_000), workers=(1, 2), latencies=30
+            parts=parts, samples=3, seconds=2.0, accounts=4_000, batches=(500, 2_000), workers=(1, 2, 4), latencies=30
         )
 
 
@@ -82,7 +85,7 @@ class Suite:
         for number in self._plan.workers:
             with engine.workers(number) as crew:
                 crew.drain(batch=AT_ONCE)  # warm, and rid of what is left over
-                for batch in self._plan.batches:
+                for batch in self._plan.batches if number <= TWO else [max(self._plan.batches)]:
                     for name, funds in (("spread", people.funds), ("hot", people.hot)):
                         found[f"{name}_w{number}_b{batch}"] = self._drains(crew, people, funds, number, batch)
         with engine.workers(1) as crew:
@@ -98,7 +101,8 @@ class Suite:
 
             def drain(count: int = count) -> float:
                 nonlocal last
-                last = engine.sample(crew, people, funds, count=count, batch=batch)
+                watch = partial(usage, self._servers, DATABASE, backends=crew.backends)
+                last = engine.sample(crew, people, funds, count=count, batch=batch, watch=watch)
                 return last.rate
 
             self._rates[number, batch] = self._reference.around(drain, paired)
@@ -111,6 +115,7 @@ class Suite:
         return paired.as_json() | {
             "transfers_per_sample": last.transfers,
             "worker_cpu_us": round(last.cpu / last.transfers * 1e6, 1),
+            "postgres": last.usage.per(last.transfers) if last.usage else None,
             "worker_memory_mb": _mb(last.memory),
         }
 
@@ -124,7 +129,7 @@ class Suite:
     def _core(self, people: People) -> None:
         """The core alone, for how much of the engine's time its trail takes."""
         found = self.figures["core"] = {}
-        most, plan = max(self._plan.workers), self._plan
+        most, plan = _most(self._plan.workers), self._plan
         with engine.workers(most) as crew:
             for name, funds in (("spread", plan.funds), ("hot", 1)):
                 core.prepare(accounts=plan.accounts, funds=funds)
@@ -136,6 +141,31 @@ class Suite:
                     self._reference.around(partial(_core_rate, crew, whole), paired)
                 found[f"{name}_w{most}_b{CORE_BATCH}"] = paired.as_json()
                 self._say(f"core alone, {name}, {most} workers: {paired.last:,.0f}/s, {paired.ratio:.2f} of pgbench")
+
+    def _hordak(self, people: People) -> None:
+        """Our engine and django-hordak by turns; `times` is how many of theirs one of ours is worth."""
+        found = self.figures["hordak"] = {}
+        most, plan, batch = TWO, self._plan, max(self._plan.batches)
+        with engine.workers(most) as crew, hordak.running(self._servers) as other:
+            crew.drain(batch=AT_ONCE)
+            for name, funds in (("spread", people.funds), ("hot", people.hot)):
+                ours, theirs = Paired(), Paired()
+                for _ in range(plan.samples):
+                    count = min(max(1, round(ours.last * plan.seconds / (batch * most))) * batch * most, plan.accounts)
+                    drain = partial(_engine_rate, crew, people, funds, count, batch)
+                    self._reference.around(drain, ours)
+                    rate = partial(other.rate, seconds=plan.seconds, hot=name == "hot")
+                    self._reference.around(rate, theirs)
+                times = [mine / his for mine, his in zip(ours.ratios, theirs.ratios, strict=True)]
+                found[name] = {
+                    "bridge": ours.as_json(),
+                    "hordak": theirs.as_json(),
+                    "times": summary(times, digits=2),
+                }
+                self._say(
+                    f"{name}: ours {ours.last:,.0f}/s, {ours.ratio:.2f} of pgbench; "
+                    f"django-hordak {theirs.last:,.0f}/s, {theirs.ratio:.2f}: {found[name]['times']['median']} times"
+                )
 
     def _intake(self, people: People) -> None:
         with web.serving() as server:
@@ -189,7 +219,7 @@ def headline(figures: dict[str, Any]) -> dict[str, Any]:
 
     def best(name: str, part: str) -> float | None:
         found = figures.get(part, {})
-        most = max((int(key.split("_w")[1].split("_")[0]) for key in found), default=0)
+        most = _most(int(key.split("_w")[1].split("_")[0]) for key in found)
         ratios = [row["ratio"]["median"] for key, row in found.items() if key.startswith(f"{name}_w{most}_")]
         return max(ratios, default=None)
 
@@ -200,8 +230,30 @@ def headline(figures: dict[str, Any]) -> dict[str, Any]:
         "ratio_core_hot": best("hot", "core"),
         "ratio_intake": _ratio(figures.get("intake")),
         "ratio_bulk": _ratio(figures.get("bulk")),
+        "ratio_hordak_spread": _times(figures, "spread"),
+        "ratio_hordak_hot": _times(figures, "hot"),
+        "ratio_workers": scaling(figures.get("engine", {})),
         "latency_ms": figures["latency"]["idle_ms"]["p50"] if "latency" in figures else None,
     }
+
+
+def scaling(found: dict[str, Any]) -> dict[str, float]:
+    """Per number of workers the ratio to pgbench, over many funds and with the largest batch that all of them had."""
+    keys = [key.split("_") for key in found if key.startswith("spread_")]
+    numbers = sorted({int(key[1][1:]) for key in keys})
+    sizes = [{int(key[2][1:]) for key in keys if int(key[1][1:]) == number} for number in numbers]
+    shared = max(set.intersection(*sizes), default=0) if sizes else 0
+    return {str(n): found[f"spread_w{n}_b{shared}"]["ratio"]["median"] for n in numbers if shared}
+
+
+def _most(numbers: Iterable[int]) -> int:
+    """The largest number of workers up to the two that the goals are about."""
+    every = list(numbers)
+    return max([number for number in every if number <= TWO] or every, default=0)
+
+
+def _engine_rate(crew: engine.Workers, people: People, funds: Sequence[Any], count: int, batch: int) -> float:
+    return engine.sample(crew, people, funds, count=count, batch=batch).rate
 
 
 def _core_rate(crew: engine.Workers, count: int) -> float:
@@ -211,6 +263,11 @@ def _core_rate(crew: engine.Workers, count: int) -> float:
     if done != count:
         raise RuntimeError(f"{done} of {count} transfers of the core were completed.")
     return count / seconds
+
+
+def _times(figures: dict[str, Any], name: str) -> float | None:
+    """Against django-hordak in the same run."""
+    return figures["hordak"][name]["times"]["median"] if "hordak" in figures else None
 
 
 def _ratio(row: dict[str, Any] | None) -> float | None:
