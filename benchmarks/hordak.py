@@ -49,7 +49,8 @@ class Hordak:
 def running(servers: Servers, *, accounts: int = ACCOUNTS) -> Iterator[Hordak]:
     """Installed, its database made (once, and kept), its processes started."""
     python = install()
-    command = [str(python), str(WORKER), str(servers.places.postgres_socket), "bridge", DATABASE]
+    # Isolated: its own folder would give it this module for the package of the same name.
+    command = [str(python), "-I", str(WORKER), str(servers.places.postgres_socket), "bridge", DATABASE]
     if servers.make_database(DATABASE, fresh=False):
         try:
             _run([*command, "--prepare", str(accounts)])
