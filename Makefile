@@ -74,7 +74,7 @@ docs: install-dev ## Generate what the documents take from the code
 requirements: install-dev ## Compile requirements*.txt from pyproject.toml, with hashes and without addresses
 	@$(PIP) install uv
 	@for extra in "requirements.txt" "requirements-dev.txt --extra dev"; do \
-		$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header \
 			--no-emit-index-url --no-annotate pyproject.toml -o $$extra; done
 
 clean: ## Remove the virtual environment and caches; the data stays
@@ -101,10 +101,10 @@ $(VENV)/created:
 
 $(VENV)/installed: requirements.txt | $(VENV)/created
 	@echo "Installing what Bridge needs …"
-	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --require-hashes --no-deps -r requirements.txt
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt | $(VENV)/created
 	@echo "Installing what Bridge and its tests need …"
-	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(PIP) install --require-hashes --no-deps -r requirements-dev.txt
 	@touch $@ $(VENV)/installed
