@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterable
+from datetime import datetime
+from operator import attrgetter
 
 from accounts import services
 from accounts.gateway.registry import gateway_for
 from accounts.models import BalanceObservation, InvestorAccount
-from bridge.kernel import clock, pool
+from bridge.kernel import clock, compiled, pool
 from bridge.kernel.gateway import AccountRef, Balance, GatewayUnavailable
 from bridge.kernel.transactions import require_no_transaction
 
@@ -20,19 +22,23 @@ logger = logging.getLogger(__name__)
 
 
 def observe(
-    *, account_ids: Iterable[uuid.UUID], heard: dict[str, list[bool]] | None = None, patience: int = PATIENCE
+    *,
+    account_ids: Iterable[uuid.UUID],
+    at: datetime | None = None,
+    heard: dict[str, list[bool]] | None = None,
+    patience: int = PATIENCE,
 ) -> dict[uuid.UUID, BalanceObservation]:
     """Ask for each balance and store what was said. An account whose institution does not answer is left out, and
     after `patience` calls in a row without an answer its others are not asked. `heard` takes, per institution, whether
-    each call was answered.
+    each call was answered. `at`: the time, where the caller has just asked for it.
 
     Raises `RuntimeError` inside a transaction: no network there.
     """
     require_no_transaction()
-    accounts = list(InvestorAccount.objects.filter(pk__in=set(account_ids)).order_by("pk"))
+    accounts = sorted(compiled.by_key(InvestorAccount, set(account_ids)), key=attrgetter("id"))
     if not accounts:
         return {}
-    moment = clock.now()  # before the calls, as are the totals just read: what they miss, we subtract
+    moment = at or clock.now()  # before the calls, as are the totals just read: what they miss, we subtract
     balances = _ask(accounts, {} if heard is None else heard, patience)
     return services.record_observations(
         seen=[(account, balances[account.id]) for account in accounts if account.id in balances], fetched_at=moment

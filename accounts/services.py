@@ -13,7 +13,8 @@ from accounts.ledger import services as ledger
 from accounts.ledger.kinds import INVESTOR_KINDS
 from accounts.models import BalanceObservation, Credential, Investor, InvestorAccount
 from bridge.events import services as events
-from bridge.kernel import clock, ids
+from bridge.kernel import bulk, clock, ids
+from bridge.kernel import rows as kernel_rows
 from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.gateway import Balance
 from bridge.kernel.money import is_currency
@@ -142,18 +143,21 @@ def record_observations(
 ) -> dict[uuid.UUID, BalanceObservation]:
     """Store balances as institutions gave them. The accounts are as they were read before the institutions were
     asked: their total of acknowledged withdrawals then is what these balances are sure to know."""
-    rows = [
-        BalanceObservation(
-            account_id=account.id,
-            available=balance.available,
-            current=balance.current,
-            acknowledged_before=account.withdrawals_acknowledged,
-            fetched_at=fetched_at,
+    observed = [
+        kernel_rows.new(
+            BalanceObservation,
+            {
+                "account_id": account.id,
+                "available": balance.available,
+                "current": balance.current,
+                "acknowledged_before": account.withdrawals_acknowledged,
+                "fetched_at": fetched_at,
+            },
         )
         for account, balance in seen
     ]
-    BalanceObservation.objects.bulk_create(rows)
-    return {row.account_id: row for row in rows}
+    bulk.insert(BalanceObservation, observed)
+    return {row.account_id: row for row in observed}
 
 
 def store_credential(*, institution: str, name: str, secret: str, actor: Actor) -> Credential:

@@ -9,7 +9,7 @@ from benchmarks import web
 from benchmarks.people import People, requests
 
 CLIENTS = 8
-BULK_CLIENTS = 2
+BULK_CLIENTS = 4
 
 
 def single(server: web.Web, people: People, *, count: int) -> float:

@@ -143,7 +143,8 @@ class Places:
         wanted = list(pairs)
         places = cls(_rooms(locking.lock(FundCapacity.objects.all(), {fund for fund, _ in wanted})))
         by_id = places._take(locking.lock(Allocation.objects.all(), _allocation_ids(wanted)))
-        for row in _RESERVATIONS(keys=columns.uuids(transfer_ids)):
+        known = list(transfer_ids)
+        for row in _RESERVATIONS(keys=columns.uuids(known)) if known else ():
             number, transfer_id, allocation_id, amount, state, expires_at, created_at = row
             # One that was released may have been of a fund that its transfer has left: only `reserve` touches it.
             place = by_id[allocation_id] if state != RELEASED else cast(_Place, by_id.get(allocation_id))

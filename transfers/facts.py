@@ -36,37 +36,48 @@ def gather(*, account_ids: Iterable[uuid.UUID], max_age: int) -> Facts:
     An institution that does not answer leaves us with what we have; the rules judge its age.
     """
     wanted = set(account_ids)
-    return Facts(_fresh(wanted, newest_observations(wanted), clock.now() - timedelta(seconds=max_age)))
+    return Facts(_fresh(wanted, newest_observations(wanted), clock.now(), timedelta(seconds=max_age)))
 
 
 def gather_for_requests(account_ids: Iterable[uuid.UUID]) -> Facts:
-    """`gather` by the age that the parameters allow for requests: these, the time and balances in one statement."""
+    """`gather` by the age that the parameters allow for requests: these, the time, the circuits and the balances that
+    we have in one statement."""
     wanted = set(account_ids)
-    (moment, layers_text, *_), *found = bulk.execute(_BEFORE, [clock.given(), columns.uuids(wanted)]).fetchall()
+    first, *found = bulk.execute(_BEFORE, [clock.given(), columns.uuids(wanted)]).fetchall()
+    moment, layers_text, ailing_text, *_ = first
     layers: Layers = {
         (institution, rail, uuid.UUID(fund) if fund else None): values
         for institution, rail, fund, values in json.loads(layers_text or "[]")
     }
-    newest = rows.found(BalanceObservation, [row[2:] for row in found])
+    newest = rows.found(BalanceObservation, [row[3:] for row in found])
     known = {row.account_id: row for row in newest}
     age = resolved(layers).balance_age_create
-    fresh = _fresh(wanted, known, moment - timedelta(seconds=age))
+    ailing: dict[str, bool] = dict(json.loads(ailing_text or "[]"))
+    fresh = _fresh(wanted, known, moment, timedelta(seconds=age), ailing)
     return Facts(fresh, layers) if fresh is known else Facts(fresh)  # to ask a bank takes its time
 
 
 def _fresh(
-    wanted: set[uuid.UUID], known: dict[uuid.UUID, BalanceObservation], oldest: datetime
+    wanted: set[uuid.UUID],
+    known: dict[uuid.UUID, BalanceObservation],
+    moment: datetime,
+    age: timedelta,
+    ailing: dict[str, bool] | None = None,
 ) -> dict[uuid.UUID, BalanceObservation]:
-    """`known` itself where nothing had to be asked."""
+    """`known` itself where nothing had to be asked. `ailing` as `circuits.ailing` has just said."""
+    oldest = moment - age
     stale = [account_id for account_id in wanted if account_id not in known or known[account_id].fetched_at < oldest]
-    shut = circuits.open_until() if stale else {}
+    if not stale:
+        return known
+    ailing = circuits.ailing() if ailing is None else ailing
+    shut = [institution for institution, is_open in ailing.items() if is_open]
     if shut:  # who does not answer is not asked
         silent = InvestorAccount.objects.filter(pk__in=stale, institution__in=shut)
         stale = sorted(set(stale) - set(silent.values_list("pk", flat=True)))
     if stale:
         heard: dict[str, list[bool]] = {}
-        known = {**known, **observe(account_ids=stale, heard=heard)}
-        circuits.heard(heard)
+        known = {**known, **observe(account_ids=stale, at=moment, heard=heard)}
+        circuits.heard(heard, known=ailing)
     return known
 
 
@@ -75,9 +86,10 @@ _BEFORE = f"""
     WITH clock AS (SELECT {clock.SQL} AS at)
     SELECT at, (SELECT jsonb_agg(jsonb_build_array(institution, rail, fund_id, "values")) FROM (
         {IN_FORCE.format(at="(SELECT at FROM clock)")}
-    ) AS f)::text, {", ".join("NULL" for _ in _OBSERVED)} FROM clock
+    ) AS f)::text, (SELECT json_agg(json_build_array(institution, is_open)) FROM ({circuits.AILING}) AS c)::text,
+    {", ".join("NULL" for _ in _OBSERVED)} FROM clock
     UNION ALL
-    SELECT NULL, NULL, {", ".join(f"o.{name}" for name in _OBSERVED)}
+    SELECT NULL, NULL, NULL, {", ".join(f"o.{name}" for name in _OBSERVED)}
     FROM unnest(%s::uuid[]) AS a(id) CROSS JOIN LATERAL (
         SELECT * FROM accounts_balanceobservation WHERE account_id = a.id ORDER BY id DESC LIMIT 1
     ) AS o

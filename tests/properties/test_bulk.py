@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -41,17 +43,23 @@ database_examples = settings(
 )
 
 
-def both_ways(model: Any, make: Any) -> None:
-    """Insert what `make` gives once by the ORM and once by arrays; the rows must be the same."""
-    with transaction.atomic():
-        model.objects.bulk_create(make())
-        by_orm = [_plain(row) for row in model.objects.order_by("pk").values()]
-        transaction.set_rollback(True)
-    with transaction.atomic():
-        bulk.insert(model, make())
-        by_array = [_plain(row) for row in model.objects.order_by("pk").values()]
-        transaction.set_rollback(True)
+def every_way(model: Any, make: Any) -> None:
+    """Insert what `make` gives by the ORM, by arrays and by COPY; the rows must be the same."""
+    written = [_written(model, lambda: model.objects.bulk_create(make()))]
+    for few in (1_000_000, 0):
+        with mock.patch.object(bulk, "FEW", few):
+            written.append(_written(model, lambda: bulk.insert(model, make())))
+    by_orm, by_array, by_copy = written
     assert by_array == by_orm
+    assert by_copy == by_orm
+
+
+def _written(model: Any, write: Callable[[], object]) -> list[dict[str, Any]]:
+    with transaction.atomic():
+        write()
+        found = [_plain(row) for row in model.objects.order_by("pk").values()]
+        transaction.set_rollback(True)
+    return found
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
@@ -66,8 +74,8 @@ class TestInsert:
     @example(body="NULL", problem="NULL", done=AT)
     def test_text_json_and_moments(self, body: Any, problem: str, done: datetime | None) -> None:
         if body is None:
-            return  # the column refuses it on both ways
-        both_ways(
+            return  # the column refuses it on every way
+        every_way(
             InboundCallback,
             lambda: [
                 InboundCallback(
@@ -86,7 +94,7 @@ class TestInsert:
     @given(facts=JSON, decisions=JSON)
     def test_json_that_is_kept_as_it_was_written(self, facts: Any, decisions: Any) -> None:
         numbers = [ids.new_id(), ids.new_id()]
-        both_ways(
+        every_way(
             Verification,
             lambda: [
                 Verification(
@@ -100,7 +108,7 @@ class TestInsert:
     @database_examples
     @given(hashes=st.lists(st.binary(max_size=40), min_size=1, max_size=4), answer=JSON, key=TEXT)
     def test_bytes(self, hashes: list[bytes], answer: Any, key: str) -> None:
-        both_ways(
+        every_way(
             IdempotencyKey,
             lambda: [
                 IdempotencyKey(
@@ -115,7 +123,7 @@ class TestInsert:
     @given(names=st.lists(TEXT.map(lambda text: text[:200]), min_size=1, max_size=5))
     def test_uuids_missing_keys_and_names(self, names: list[str]) -> None:
         numbers = [ids.new_id() for _ in names]
-        both_ways(
+        every_way(
             Investor,
             lambda: [
                 Investor(id=number, kind="entity", legal_name=name, country="US", user_id=None, created_at=AT)
@@ -127,7 +135,7 @@ class TestInsert:
     @given(tags=st.lists(TEXT.map(lambda text: text[:60]), max_size=4), others=st.lists(st.sampled_from(TRICKY)))
     def test_arrays_of_several_lengths(self, tags: list[str], others: list[str]) -> None:
         made = [ids.new_id(), ids.new_id()]
-        both_ways(
+        every_way(
             Fund,
             lambda: [
                 Fund(
@@ -140,7 +148,7 @@ class TestInsert:
 
     @pytest.mark.parametrize("number", [0, 1, -1, 2**63 - 1, -(2**63)])
     def test_numbers_to_the_edge(self, number: int) -> None:
-        both_ways(LedgerAccount, lambda: [LedgerAccount(owner_id=None, kind="cash", currency="XTS", balance=number)])
+        every_way(LedgerAccount, lambda: [LedgerAccount(owner_id=None, kind="cash", currency="XTS", balance=number)])
 
     def test_no_rows_are_no_statement(self, django_assert_num_queries: Any) -> None:
         with django_assert_num_queries(0):
@@ -194,6 +202,10 @@ class TestUpdate:
 
 @pytest.mark.django_db
 class TestRefused:
+    @pytest.fixture(autouse=True, params=["arrays", "copy"])
+    def way(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bulk, "FEW", 1_000_000 if request.param == "arrays" else 0)
+
     @pytest.mark.parametrize("length", [201, 5_000])
     @pytest.mark.parametrize("letter", ["a", "ä", "🏦"])
     def test_a_text_that_is_too_long_is_refused_and_never_cut(self, length: int, letter: str) -> None:

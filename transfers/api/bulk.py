@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from bridge.kernel import problem
+from bridge.kernel import memory, problem
 from bridge.kernel.api.fields import read_body
 from bridge.kernel.api.parsing import StrictJSONParser
 from bridge.kernel.api.roles import actor_of, principal_of, sees_everything
@@ -74,6 +74,10 @@ class TransferBulkView(BridgeView):
         writes=True,
     )
     def post(self, request: Request) -> Response:
+        with memory.collected_between() as collect:
+            return Response({"object": "transfer_bulk", "results": self._answer(request, collect)})
+
+    def _answer(self, request: Request, collect: Callable[[], None]) -> list[Outcome]:
         given = read_body(BulkReader, request)["transfers"]
         outcomes: dict[int, Outcome] = {}
         first: dict[str, Row] = {}
@@ -81,10 +85,10 @@ class TransferBulkView(BridgeView):
         for row in self._read(request, given, outcomes):
             if first.setdefault(row.key.key, row) is not row:
                 repeated.append(row)
-        self._carry_out(request, list(first.values()), outcomes)
+        self._carry_out(request, list(first.values()), outcomes, collect)
         for row in repeated:
             outcomes[row.index] = _again(request, row, first[row.key.key], outcomes)
-        return Response({"object": "transfer_bulk", "results": [outcomes[index] for index in range(len(given))]})
+        return [outcomes[index] for index in range(len(given))]
 
     def _read(self, request: Request, given: Sequence[Any], outcomes: dict[int, Outcome]) -> list[Row]:
         """The rows that are right; the others get their outcome at once."""
@@ -102,7 +106,9 @@ class TransferBulkView(BridgeView):
                 outcomes[index] = _refused(request, index, error)
         return rows
 
-    def _carry_out(self, request: Request, rows: Sequence[Row], outcomes: dict[int, Outcome]) -> None:
+    def _carry_out(
+        self, request: Request, rows: Sequence[Row], outcomes: dict[int, Outcome], collect: Callable[[], None]
+    ) -> None:
         """Ask each bank once for all rows, then open the transfers batch by batch."""
         seen = facts.gather_for_requests(row.request.source_account_id for row in rows)
         render = render_each(status=201, location=reverse("transfers"), inside=sees_everything(request.user))
@@ -111,6 +117,7 @@ class TransferBulkView(BridgeView):
             answers = isolated(part, actor=actor_of(request), seen=seen, render=render)
             for row, answer in zip(part, answers, strict=True):
                 outcomes[row.index] = _outcome(request, row.index, answer)
+            collect()
 
 
 def isolated(

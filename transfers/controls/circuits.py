@@ -8,14 +8,12 @@ A call that is answered writes nothing: a row changes only while something is wr
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Q
-
 from bridge.events.services import Fact
-from bridge.kernel import clock, locking
+from bridge.kernel import bulk, clock, compiled, locking
 from bridge.kernel.results import ENGINE
 from bridge.kernel.transactions import retried, unit_of_work
 from transfers.controls.telling import tell
@@ -25,22 +23,42 @@ from transfers.parameters import SCOPES
 from transfers.policy import policy
 
 UNREACHABLE: Final = "institution_unreachable"
+AILING: Final = """
+    SELECT institution, opened_at IS NOT NULL AND retry_at IS NOT NULL AS is_open FROM transfers_circuit
+    WHERE opened_at IS NOT NULL OR failures > 0
+"""
 TRYING: Final = 60  # seconds that one try may take before another worker may try
+
+_open_ones = compiled.Tuples(
+    lambda: (
+        Circuit.objects.filter(opened_at__isnull=False, retry_at__isnull=False)
+        .order_by()
+        .values_list("institution", "retry_at")
+    )
+)
 
 
 def open_until() -> dict[str, datetime]:
     """Institutions whose circuit is open, with the time of the next try."""
-    rows = Circuit.objects.filter(opened_at__isnull=False)
-    return {row.institution: row.retry_at for row in rows if row.retry_at is not None}
+    return dict(_open_ones())
 
 
-def heard(calls: Mapping[str, Sequence[bool]]) -> None:
-    """What became of calls: per institution whether each was answered, in the order of their ends."""
+def ailing() -> dict[str, bool]:
+    """Institutions that owed us an answer lately, and whether their circuit is open."""
+    return dict(bulk.execute(AILING).fetchall())
+
+
+def heard(calls: Mapping[str, Sequence[bool]], *, known: Container[str] | None = None) -> None:
+    """What became of calls: per institution whether each was answered, in the order of their ends.
+
+    `known`: those that were ailing just before the calls, where the caller has asked. An answer of another one
+    changes nothing.
+    """
     wrong = {institution for institution, answers in calls.items() if not all(answers)}
     better = {institution for institution, answers in calls.items() if any(answers)} - wrong
     if better:
-        known = Circuit.objects.filter(Q(opened_at__isnull=False) | Q(failures__gt=0), institution__in=better)
-        better = set(known.values_list("institution", flat=True))
+        known = ailing() if known is None else known
+        better = {institution for institution in better if institution in known}
     for institution in sorted(wrong | better):
         _note(institution=institution, answers=list(calls[institution]))
 

@@ -64,8 +64,9 @@ def claim(step: Step, *, limit: int) -> list[uuid.UUID]:
     with unit_of_work() as moment:
         order = _FIRST_OF_ITS_ACCOUNT if step == Step.WITHDRAW else ""
         lease = standing().after(moment, "lease")
-        found = bulk.execute(_CLAIM.format(order=order), [str(step), moment, moment, limit, lease])
-        return [row[0] for row in found.fetchall()]
+        with connection.cursor() as cursor:  # planned anew each time, by how many are due and how many are wanted
+            cursor.execute(_CLAIM.format(order=order), [str(step), moment, moment, limit, lease])
+            return [row[0] for row in cursor.fetchall()]
 
 
 def overdue(*, moment: datetime, limit: int) -> list[uuid.UUID]:

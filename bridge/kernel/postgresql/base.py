@@ -10,7 +10,7 @@ from datetime import UTC
 from typing import Any
 
 import psycopg
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
 from psycopg.adapt import Dumper
 from psycopg.postgres import types
 from psycopg.pq import Format
@@ -46,16 +46,25 @@ class _ArrayDumper(Dumper):
 
 
 PREPARED_MAX = 400  # per connection; the driver's 100 are fewer than our texts, and what falls out is parsed again
+ON_REQUEST = 1 << 31  # executions before the driver prepares by itself: never; `PreparedCursor` asks for it
 _TIME = types["timestamptz"].oid
 
 
+class DatabaseOperations(operations.DatabaseOperations):
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> Any:
+        """Of a prepared statement the driver keeps no text; what was asked for is told instead."""
+        return super().last_executed_query(cursor, sql, params) or sql
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    ops_class = DatabaseOperations
     connection: Any
     _prepare_cursor: Any
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
         connection.prepared_max = PREPARED_MAX
+        connection.prepare_threshold = ON_REQUEST  # Django's None forbids it even to those who ask
         connection.adapters.register_dumper(Array, _ArrayDumper)
         if self.timezone == UTC:
             reader = psycopg.adapters.get_loader(_TIME, Format.TEXT)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from bridge.embedded.process import die_with_parent
 
-workers = 2
+# A request waits for the database half of its time: two for each core, as measured (docs/PERFORMANCE.md).
+workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * (os.cpu_count() or 1), 8))
 worker_class = "sync"
 timeout = 60
 graceful_timeout = 10

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import DateTimeField, F, Q
+from django.db.models import CharField, DateTimeField, F, Q
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Investor
@@ -132,3 +132,20 @@ class TestUpdating:
         first.refresh_from_db()
         second.refresh_from_db()
         assert (first.status, second.status) == (211, 201)
+
+
+class TestPreparing:
+    def test_a_statement_of_ours_is_parsed_and_planned_once_per_connection(self) -> None:
+        row = keep("one", {})
+        of_key = compiled.Tuples(
+            lambda: IdempotencyKey.objects.filter(key=Given("key", "text", CharField())).values_list("pk")
+        )
+        for _ in range(10):
+            assert of_key(key="one") == [(row.pk,)]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s",
+                ['SELECT "kernel_idempotencykey"."id" AS "pk" FROM%'],
+            )
+            ((generic, custom),) = cursor.fetchall()
+        assert (generic + custom, custom) == (10, 5)
