@@ -12,6 +12,7 @@ from accounts.ledger.kinds import CURRENCY_KINDS, Kind
 from accounts.ledger.models import Entry, LedgerAccount, Posting
 from accounts.ledger.rows import Draft
 from bridge.kernel import bulk, columns, compiled, ids, locking
+from bridge.kernel.compiled import Own
 from bridge.kernel.transactions import require_atomic
 
 Key = tuple[int | None, str, str]  # of an account: its owner's uuid as a number, its kind, its currency
@@ -63,7 +64,7 @@ def post(*, drafts: Sequence[Draft], at: datetime) -> list[uuid.UUID]:
     )
     bulk.insert_columns(Entry, {"posting": posting, "account": account, "transfer_id": transfer, "amount": amount})
     deltas = bulk.total(zip(account, amount, strict=True))
-    _move(ids=columns.any_of(list(deltas)), deltas=columns.numbers_by_key(deltas))
+    _move({account_id: (delta,) for account_id, delta in deltas.items()})
     return numbers
 
 
@@ -93,11 +94,8 @@ _lock = compiled.Tuples(
         .values_list("pk")
     )
 )
-_move = compiled.Update(
-    lambda: (
-        LedgerAccount.objects.filter(compiled.AnyOf("pk", "bigint", "ids")),
-        {"balance": F("balance") + compiled.ByKeys("id", "deltas"), "version": F("version") + 1},
-    )
+_move = compiled.UpdateEach(
+    LedgerAccount, "id", ("moved",), balance=F("balance") + Own("moved"), version=F("version") + 1
 )
 # Subqueries of one row: they use the index whatever the planner thinks of the table's size.
 _NUMBERS = """

@@ -28,7 +28,7 @@ Writer = Callable[[Values], list[bytes]]
 NULL = b"\xff\xff\xff\xff"
 _SIXTEEN = b"\x00\x00\x00\x10"
 _BOOLEANS = {None: NULL, False: b"\x00\x00\x00\x01\x00", True: b"\x00\x00\x00\x01\x01"}
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _FIRST_DAY = date(2000, 1, 1).toordinal()
 _length = Struct(">i").pack
 _array_head = Struct(">iiIii").pack  # dimensions, whether anything may be missing, type, how many, number of the first
@@ -108,10 +108,13 @@ def _numbers(shape: str, length: int, values: Values) -> list[bytes]:
 
 
 def _moments(values: Values) -> list[bytes]:
-    known = {None: NULL}  # mostly one moment, that of the unit of work
-    for value in set(values) - {None}:
-        known[value] = _eight(8, (value - _EPOCH) // timedelta(microseconds=1))
-    return list(map(known.__getitem__, values))
+    if values and values.count(values[0]) == len(values):  # mostly one moment, that of the unit of work
+        return [NULL if values[0] is None else _moment(values[0])] * len(values)
+    return [NULL if value is None else _moment(value) for value in values]
+
+
+def _moment(value: datetime) -> bytes:
+    return _eight(8, (value - _EPOCH) // _MICROSECOND)
 
 
 def _dates(values: Values) -> list[bytes]:

@@ -6,15 +6,17 @@ engine's time. What is written into columns goes in binary form: `bridge.kernel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.core.serializers.json import DjangoJSONEncoder
 
 Values = Sequence[Any]
 _encode = DjangoJSONEncoder(separators=(",", ":")).encode
+_PLAIN = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 _BETWEEN = "\0"
 
 
@@ -31,7 +33,11 @@ class Array(bytes):
 
 
 def dumps(value: Any) -> str:
-    return _encode(value)
+    """JSON for a column, as Django renders it: what `orjson` has other ways with goes to Django's encoder."""
+    try:
+        return orjson.dumps(value, option=_PLAIN).decode()
+    except TypeError:
+        return _encode(value)
 
 
 def uuids(values: Iterable[UUID]) -> str:
@@ -44,11 +50,6 @@ def any_of(values: Sequence[Any]) -> str:
         return "{}"
     first = values[0]
     return uuids(values) if isinstance(first, UUID) else texts(values) if isinstance(first, str) else _numbers(values)
-
-
-def numbers_by_key(numbers: Mapping[Any, int]) -> str:
-    """A JSON object of numbers by key: see `compiled.ByKeys`."""
-    return "{" + ",".join([f'"{key}":{number}' for key, number in numbers.items()]) + "}"
 
 
 def literal(values: Iterable[Any]) -> str:

@@ -9,7 +9,7 @@ the answer. Where the text is always the same, it is made at the first call; lat
     )
     accounts = _locked(ids=columns.uuids(wanted))
 
-A value that changes from call to call stands as a `Slot` in the queryset (`Given`, `AnyOf`, `ByKeys`); everything else
+A value that changes from call to call stands as a `Slot` in the queryset (`Given`, `AnyOf`); everything else
 is fixed at the first call. Values are what the driver takes for the slot's type: arrays as `bridge.kernel.columns`
 writes them.
 """
@@ -21,7 +21,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
-from django.db.models import BigIntegerField, BooleanField, Expression, F, Field, Func, Model, QuerySet
+from django.db.models import BigIntegerField, BooleanField, F, Field, Func, Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
 from bridge.kernel import columns, rows
@@ -59,20 +59,6 @@ class AnyOf(Func):
     def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
         sql, params = compiler.compile(self.source_expressions[0])
         return f"{sql} = ANY(%s::{self._type}[])", [*params, self._slot]
-
-
-class ByKeys(Func):
-    """The number that a JSON object, given by name, has for this row's key; 0 where it has none: `bulk.ByKey`."""
-
-    output_field = BigIntegerField()
-
-    def __init__(self, key: str | Expression, name: str) -> None:
-        super().__init__(F(key) if isinstance(key, str) else key)
-        self._slot = Slot(name)
-
-    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
-        sql, params = compiler.compile(self.source_expressions[0])
-        return f"coalesce((%s::jsonb ->> ({sql})::text)::bigint, 0)", [self._slot, *params]
 
 
 class _Statement:
@@ -165,27 +151,6 @@ def _type_of(model: type[Model], key: str) -> str:
     field: Any = model._meta.pk if key == "pk" else model._meta.get_field(key)
     kind = str(getattr(field, "target_field", field).rel_db_type(connection))
     return "text" if kind.startswith(("varchar", "char")) else kind
-
-
-class Update:
-    """An UPDATE of the rows of a queryset; gives how many there were. `build` returns it and what is to be set."""
-
-    def __init__(self, build: Callable[[], tuple[QuerySet[Any], dict[str, Any]]]) -> None:
-        self._build = build
-        self._made: _Statement | None = None
-
-    def __call__(self, **given: Any) -> int:
-        statement = self._made or self._compile()
-        count: int = statement.run(given).rowcount
-        return count
-
-    def _compile(self) -> _Statement:
-        queryset, values = self._build()
-        query: Any = queryset.query.chain(UpdateQuery)
-        query.add_update_values(values)
-        query.annotations = {}
-        self._made = _Statement(*query.get_compiler(connection=connection).as_sql())
-        return self._made
 
 
 class Own(Func):

@@ -18,11 +18,12 @@ from uuid_utils import uuid7 as _uuid7
 from bridge.kernel.errors import MalformedId
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
+_LETTERS = frozenset(ALPHABET)
+_AS_PYTHON_COUNTS = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 _LENGTH = 26
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # ten bits at a time
 _SHIFTS = range(120, -1, -10)
-_MAX_FIRST = 7  # 26 × 5 bits hold 130; the first letter may use only three of its five
+_MAX_FIRST = "7"  # 26 × 5 bits hold 130; the first letter may use only three of its five
 
 PREFIXES = {
     "transfer": "trf",
@@ -104,9 +105,6 @@ def decode(kind: str, text: object) -> uuid.UUID:
     if not isinstance(text, str) or not text.startswith(prefix):
         raise MalformedId(kind=kind, prefix=prefix)
     body = text[len(prefix) :]
-    if len(body) != _LENGTH or any(letter not in _VALUES for letter in body) or _VALUES[body[0]] > _MAX_FIRST:
+    if len(body) != _LENGTH or not _LETTERS.issuperset(body) or body[0] > _MAX_FIRST:
         raise MalformedId(kind=kind, prefix=prefix)
-    number = 0
-    for letter in body:
-        number = number << 5 | _VALUES[letter]
-    return uuid.UUID(int=number)
+    return uuid.UUID(int=int(body.translate(_AS_PYTHON_COUNTS), 32))

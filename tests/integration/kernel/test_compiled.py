@@ -12,8 +12,8 @@ from django.db.models import CharField, DateTimeField, F, Q
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Investor
-from bridge.kernel import columns, compiled, ids, locking
-from bridge.kernel.compiled import AnyOf, ByKeys, Given
+from bridge.kernel import compiled, ids, locking
+from bridge.kernel.compiled import AnyOf, Given
 from bridge.kernel.models import IdempotencyKey
 from bridge.kernel.transactions import unit_of_work
 
@@ -116,22 +116,6 @@ class TestLocking:
 
         with unit_of_work():
             assert locking.lock(InvestorAccount.objects.filter(currency="EUR"), [uuid.uuid4()]) == []
-
-
-class TestUpdating:
-    def test_numbers_are_added_by_key(self) -> None:
-        first, second = keep("a", {}), keep("b", {})
-        add = compiled.Update(
-            lambda: (
-                IdempotencyKey.objects.filter(AnyOf("pk", "bigint", "keys")),
-                {"status": F("status") + ByKeys("id", "more")},
-            )
-        )
-        for _ in range(2):
-            assert add(keys=columns.any_of([first.pk, second.pk]), more=f'{{"{first.pk}": 5}}') == 2
-        first.refresh_from_db()
-        second.refresh_from_db()
-        assert (first.status, second.status) == (211, 201)
 
 
 class TestPreparing:
