@@ -19,12 +19,17 @@ from bridge.kernel.columns import Array
 
 
 class PreparedCursor(psycopg.Cursor[Any]):
-    """Parameters travel beside the statement, which the server parses and plans once per connection."""
+    """Parameters travel beside the statement, which the server parses and plans once per connection.
+
+    Not where they carry many rows: a plan that was kept from when its tables were small would read them whole for each
+    of these rows, and to plan anew costs next to nothing beside them.
+    """
 
     def execute(
-        self, query: Any, params: Any = None, *, prepare: bool | None = True, binary: bool | None = None
+        self, query: Any, params: Any = None, *, prepare: bool | None = None, binary: bool | None = None
     ) -> Any:
-        return super().execute(query, params, prepare=prepare, binary=binary)
+        carried = sum([len(value) for value in params or () if isinstance(value, str | bytes)])
+        return super().execute(query, params, prepare=carried < MANY, binary=binary)
 
 
 class CopyingCursor(psycopg.Cursor[Any]):
@@ -45,6 +50,7 @@ class _ArrayDumper(Dumper):
         return bytes(obj)
 
 
+MANY = 4_000  # characters in parameters, a hundred ids
 PREPARED_MAX = 400  # per connection; the driver's 100 are fewer than our texts, and what falls out is parsed again
 ON_REQUEST = 1 << 31  # executions before the driver prepares by itself: never; `PreparedCursor` asks for it
 _TIME = types["timestamptz"].oid

@@ -12,7 +12,7 @@ from django.db.models import CharField, DateTimeField, F, Q
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Investor
-from bridge.kernel import compiled, ids, locking
+from bridge.kernel import columns, compiled, ids, locking
 from bridge.kernel.compiled import AnyOf, Given
 from bridge.kernel.models import IdempotencyKey
 from bridge.kernel.transactions import unit_of_work
@@ -133,3 +133,17 @@ class TestPreparing:
             )
             ((generic, custom),) = cursor.fetchall()
         assert (generic + custom, custom) == (10, 5)
+
+    def test_one_that_carries_many_rows_is_planned_for_them(self) -> None:
+        of_keys = compiled.Tuples(
+            lambda: IdempotencyKey.objects.filter(AnyOf("pk", "bigint", "keys")).values_list("key")
+        )
+        row = keep("one", {})
+        for _ in range(10):
+            assert of_keys(keys=columns.any_of([row.pk, *range(10**9, 10**9 + 500)])) == [("one",)]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s",
+                ['SELECT "kernel_idempotencykey"."key" AS "key" FROM%ANY%'],
+            )
+            assert cursor.fetchone() == (0,)
