@@ -97,6 +97,33 @@ def _engine(figures: dict[str, Any]) -> str:
     return _table(head, rows)
 
 
+def _ceilings(figures: dict[str, Any]) -> str:
+    """What the ratio would be at most, by the CPU that a transfer takes beside that of one of pgbench's transactions,
+    which keeps all cores busy."""
+    bench, rows = figures.get("bench", {}), []
+    cores = int(bench.get("settings", {}).get("cpus", 1))
+    for key, row in bench.get("engine", {}).items():
+        kind, workers, batch = key.split("_")
+        if workers != "w2" or not row.get("postgres"):
+            continue
+        theirs = cores * 1e6 / row["reference"]["median"]
+        postgres = row["postgres"]["backend_cpu_us"] + row["postgres"]["helper_cpu_us"]
+        both = postgres + row["worker_cpu_us"]
+        rows.append(
+            (
+                {"spread": "thousand funds", "hot": "one hot fund"}[kind],
+                f"{int(batch[1:]):,}",
+                f"{theirs:,.0f}",
+                f"{both:,.0f}",
+                f"{row['ratio']['median']:.2f}",
+                f"{theirs / both:.2f}",
+                f"{theirs / postgres:.2f}",
+            )
+        )
+    head = ("into", "batch", "pgbench's µs", "ours, µs", "measured", "if no core ever waited", "if Python cost nothing")
+    return _table(head, rows)
+
+
 def _phases(figures: dict[str, Any]) -> str:
     found = figures.get("bench", {}).get("phases", {})
     rows = [
@@ -217,6 +244,7 @@ def _where(figures: dict[str, Any]) -> str:
 BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
     "goals": _goals,
     "engine": _engine,
+    "ceilings": _ceilings,
     "phases": _phases,
     "hordak": _hordak,
     "history": _history,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +29,7 @@ class Plan:
 
     parts: Sequence[str] = PARTS
     samples: int = 5
-    seconds: float = 3.0
+    seconds: float = 5.0
     accounts: int = 10_000
     funds: int = 1_000
     batches: Sequence[int] = (1, 100, 500, 2_000)
@@ -54,7 +55,10 @@ class Suite:
 
     def run(self) -> dict[str, Any]:
         plan = self._plan
-        self.figures["settings"] = self._servers.settings() | {"cpus": str(os.cpu_count())}
+        self.figures["settings"] = self._servers.settings() | {
+            "cpus": str(os.cpu_count()),
+            "python": platform.python_version(),
+        }
         self._say("Preparing pgbench's database and ours …")
         self._pgbench.prepare()
         people = self._prepare()
