@@ -2,7 +2,7 @@
 
 `Places.lock` takes the rows in the global order; `reserve`, `confirm`, `release` … decide in memory and collect
 deltas; `save` writes them as F-expression updates that the CHECK constraints judge once more. A fund that thousands
-pay into is touched once per batch.
+pay into is touched once per batch, and `Places.watch` leaves it alone until something of it is to be changed.
 
 Longer than most modules: what is decided in memory and what is written are two halves of one promise.
 """
@@ -131,6 +131,7 @@ class Places:
     _reservations: dict[uuid.UUID, _Held] = field(default_factory=dict)
     _born: list[_Held] = field(default_factory=list)
     _changed: list[_Held] = field(default_factory=list)
+    _unlocked: list[Pair] = field(default_factory=list)  # to be locked before the first change
 
     @classmethod
     def lock(cls, *, pairs: Iterable[Pair], transfer_ids: Iterable[uuid.UUID]) -> Places:
@@ -143,15 +144,18 @@ class Places:
         wanted = list(pairs)
         places = cls(_rooms(locking.lock(FundCapacity.objects.all(), {fund for fund, _ in wanted})))
         by_id = places._take(locking.lock(Allocation.objects.all(), _allocation_ids(wanted)))
-        known = list(transfer_ids)
-        for row in _RESERVATIONS(keys=columns.uuids(known)) if known else ():
-            number, transfer_id, allocation_id, amount, state, expires_at, created_at = row
-            # One that was released may have been of a fund that its transfer has left: only `reserve` touches it.
-            place = by_id[allocation_id] if state != RELEASED else cast(_Place, by_id.get(allocation_id))
-            places._reservations[transfer_id] = _Held(
-                number, transfer_id, allocation_id, amount, state, expires_at, created_at, place
-            )
-        return places
+        return places._with_reservations(by_id, transfer_ids)
+
+    @classmethod
+    def watch(cls, *, pairs: Iterable[Pair], transfer_ids: Iterable[uuid.UUID]) -> Places:
+        """`lock`, but capacity and allocations are locked only when one of them is to be changed: all of these pairs
+        then, in the same order, and read again. For units of work that mostly change reservations alone, so that they
+        do not queue for a fund that thousands pay into. Lock no row that comes later in the order before that."""
+        require_atomic()
+        wanted = list(pairs)
+        places = cls.read(pairs=wanted)
+        places._unlocked = wanted
+        return places._with_reservations({place.id: place for place in places._every}, transfer_ids)
 
     @classmethod
     def read(cls, *, pairs: Iterable[Pair]) -> Places:
@@ -160,6 +164,34 @@ class Places:
         places = cls(_rooms(compiled.by_key(FundCapacity, {fund for fund, _ in wanted})))
         places._take(compiled.by_key(Allocation, _allocation_ids(wanted)))
         return places
+
+    def _with_reservations(self, by_id: dict[uuid.UUID, _Place], transfer_ids: Iterable[uuid.UUID]) -> Places:
+        known = list(transfer_ids)
+        for row in _RESERVATIONS(keys=columns.uuids(known)) if known else ():
+            number, transfer_id, allocation_id, amount, state, expires_at, created_at = row
+            # One that was released may have been of a fund that its transfer has left: only `reserve` touches it.
+            place = by_id[allocation_id] if state != RELEASED else cast(_Place, by_id.get(allocation_id))
+            self._reservations[transfer_id] = _Held(
+                number, transfer_id, allocation_id, amount, state, expires_at, created_at, place
+            )
+        return self
+
+    def _secure(self) -> None:
+        """Lock what was only watched, and see it as it is now."""
+        if not self._unlocked:
+            return
+        pairs, self._unlocked = self._unlocked, []
+        for row in locking.lock(FundCapacity.objects.all(), {fund for fund, _ in pairs}):
+            room = self._rooms[row.pk]
+            room.seat_limit, room.hard_cap, room.seats_taken = row.seat_limit, row.hard_cap, row.seats_taken
+            room.reserved, room.confirmed = row.reserved, row.confirmed
+        known = {place.id: place for place in self._every}
+        for allocation in locking.lock(Allocation.objects.all(), _allocation_ids(pairs)):
+            if (place := known.get(allocation.id)) is not None:
+                place.reserved, place.confirmed = allocation.reserved, allocation.confirmed
+            else:
+                self._take([allocation])
+                self.__dict__.pop("_places", None)
 
     def _take(self, allocations: Iterable[Allocation]) -> dict[uuid.UUID, _Place]:
         rooms, found = self._rooms, {}
@@ -205,6 +237,7 @@ class Places:
         return held.amount if held and held.state != RELEASED else 0
 
     def has_room(self, fund_id: uuid.UUID, investor_id: uuid.UUID, amount: int) -> bool:
+        self._secure()
         place = self._places.get((fund_id, investor_id))
         return (place or _Place(fund_id, self._rooms[fund_id], investor_id)).fits(amount)
 
@@ -221,6 +254,7 @@ class Places:
         at: datetime,
     ) -> None:
         """Take a place for a transfer that has none. Raises `NoPlace`."""
+        self._secure()
         known = self._places.get((fund_id, investor_id))
         place = known or _Place(ids.new_id(), self._rooms[fund_id], investor_id, is_new=True)
         if not place.fits(amount):
@@ -252,6 +286,7 @@ class Places:
 
     def resize(self, transfer_id: uuid.UUID, amount: int) -> None:
         """What is invested has changed, reserved or confirmed; a larger amount may find no room: `NoPlace`."""
+        self._secure()
         held = self._reservations[transfer_id]
         change = amount - held.amount
         if change > 0 and not held.place.fits(change):
@@ -265,6 +300,7 @@ class Places:
 
     def share(self, *, transfer_id: uuid.UUID, child_id: uuid.UUID, amount: int, at: datetime) -> None:
         """Part of a confirmed place becomes that of a split child: the same seat, the same sums."""
+        self._secure()
         held = self._reservations[transfer_id]
         if held.state != CONFIRMED or not 0 < amount < held.amount:
             raise ValueError("only a part of a confirmed place can be shared")
@@ -276,6 +312,7 @@ class Places:
 
     def confirm(self, transfer_id: uuid.UUID) -> None:
         """The money is at the fund."""
+        self._secure()
         held = self._reservations[transfer_id]
         held.place.move(-held.amount, held.amount)
         held.state, held.expires_at = CONFIRMED, None
@@ -283,6 +320,7 @@ class Places:
 
     def unconfirm(self, transfer_id: uuid.UUID) -> None:
         """The fund gave the money back: reserved again until a refund begins."""
+        self._secure()
         held = self._reservations[transfer_id]
         held.place.move(held.amount, -held.amount)
         held.state = RESERVED
@@ -293,6 +331,7 @@ class Places:
         held = self._reservations.get(transfer_id)
         if held is None or held.state == RELEASED:
             return
+        self._secure()
         if held.state == RESERVED:
             held.place.move(-held.amount, 0)
         else:

@@ -9,6 +9,8 @@ import pytest
 from django.core.cache import cache
 from django.db import OperationalError
 
+from accounts.ledger.models import LedgerAccount
+from accounts.models import InvestorAccount
 from bridge.kernel import transactions
 from bridge.kernel.results import Change, Done, Role
 from bridge.kernel.transactions import TRIES, retried, undone
@@ -24,8 +26,17 @@ AMOUNT = 1_000_000
 
 
 def beginnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Which services were begun again, in order."""
+    """Which services were begun again, in order.
+
+    At least one for each victim of the rival; more where, on a busy machine, a service that was undone takes its first
+    lock anew before the rival, who waits for it, has woken up.
+    """
     return [str(record.args[0]) for record in caplog.records if record.name == transactions.__name__ and record.args]  # type: ignore[index]
+
+
+def cash_of(account: InvestorAccount) -> LedgerAccount:
+    """What a withdrawal locks last, after the account itself."""
+    return LedgerAccount.objects.get(owner_id=account.pk, kind="cash")
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +50,9 @@ class TestServices:
         capacity = FundCapacity.objects.get(fund=fund)
         with rival(first=capacity, second=account, times=2) as other:
             transfer = bridge.request(account, fund, AMOUNT)
-        assert (other.victims, beginnings(caplog)) == (2, ["request_transfers"] * 2)
+        assert other.victims == 2
+        assert set(again := beginnings(caplog)) == {"request_transfers"}
+        assert 2 <= len(again) < TRIES
         assert transfer.state == "approved"
         account.refresh_from_db()
         assert (Transfer.objects.count(), account.held) == (1, AMOUNT)
@@ -50,7 +63,7 @@ class TestServices:
         with rival(first=FundCapacity.objects.get(fund=fund), second=account, times=1):
             (result,) = services.cancel_transfers(changes=[Change(transfer.id)], actor=INVESTOR)
         assert isinstance(result, Done)
-        assert len(beginnings(caplog)) == 1
+        assert 1 <= len(beginnings(caplog)) < TRIES
 
     def test_after_a_few_tries_it_goes_up_and_nothing_is_half_done(self, bridge: World, caplog) -> None:
         account, fund = bridge.account(), bridge.fund()
@@ -62,7 +75,8 @@ class TestServices:
         ):
             services.request_transfers(requests=wanted, actor=INVESTOR, facts=known)
         assert undone(error.value)
-        assert (other.victims, len(beginnings(caplog))) == (TRIES, TRIES - 1)
+        assert len(beginnings(caplog)) == TRIES - 1
+        assert 1 <= other.victims <= TRIES
         account.refresh_from_db()
         assert (Transfer.objects.count(), account.held) == (0, 0)
 
@@ -71,9 +85,11 @@ class TestTheEngine:
     def test_work_goes_on_and_none_is_stuck(self, bridge: World, caplog) -> None:
         account, fund = bridge.account(), bridge.fund()
         transfer = bridge.request(account, fund, AMOUNT)
-        with rival(first=FundCapacity.objects.get(fund=fund), second=account, times=2) as other:
+        with rival(first=cash_of(account), second=account, times=2) as other:
             drain()
-        assert (other.victims, beginnings(caplog)) == (2, ["begin_withdrawals"] * 2)
+        assert other.victims == 2
+        assert set(again := beginnings(caplog)) == {"begin_withdrawals"}
+        assert 2 <= len(again) < TRIES
         bridge.run()
         assert bridge.fresh(transfer).state == "completed"
         assert len(bridge.bank.books.instructions) == 2
@@ -82,7 +98,7 @@ class TestTheEngine:
         account, fund = bridge.account(), bridge.fund()
         transfer = bridge.request(account, fund, AMOUNT)
         with (
-            rival(first=FundCapacity.objects.get(fund=fund), second=account, times=TRIES),
+            rival(first=cash_of(account), second=account, times=TRIES),
             pytest.raises(OperationalError),
         ):
             drain()

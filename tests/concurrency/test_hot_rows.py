@@ -13,8 +13,10 @@ from bridge.kernel.idempotency import Answer, Key
 from bridge.kernel.results import Actor, Change, Channel, Done, Refused, Result, Role
 from funds.models import Allocation, Fund, FundCapacity
 from tests.concurrency.crowd import at_once, errors
+from tests.concurrency.rivals import rival
 from tests.world import INVESTOR, World
 from transfers import facts, services
+from transfers.engine import drain
 from transfers.models import BankInstruction, Transfer, Work
 
 AMOUNT = 1_000_000
@@ -210,3 +212,19 @@ class TestOneKey:
         assert again.replayed
         assert again.body == {"id": str(transfer.id)}
         assert Work.objects.count() == 1
+
+
+def test_who_changes_nothing_of_a_fund_does_not_wait_for_it(bridge: World) -> None:
+    """Somebody holds the fund's capacity all the while; only the end of a transfer, which confirms, needs it."""
+    account, fund = bridge.account(), bridge.fund()
+    transfer = bridge.request(account, fund, AMOUNT)
+    with rival(first=FundCapacity.objects.get(fund=fund), second=account, times=1) as other:
+        drain()
+        assert bridge.fresh(transfer).state == "withdrawing"
+        bridge.advance(seconds=2)
+        bridge.receive()
+        drain()
+        assert bridge.fresh(transfer).state == "depositing"
+    assert other.victims == 0
+    bridge.run()
+    assert bridge.fresh(transfer).state == "completed"

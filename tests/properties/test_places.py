@@ -93,9 +93,9 @@ class Town:
     def pair(self, number: int) -> tuple[uuid.UUID, uuid.UUID]:
         return self.funds[number % FUNDS].id, self.investors[number % INVESTORS].id
 
-    def lock(self) -> Places:
+    def lock(self, *, late: bool = False) -> Places:
         pairs = {self.pair(number) for number in range(TRANSFERS)}
-        return Places.lock(pairs=pairs, transfer_ids=self.transfers)
+        return (Places.watch if late else Places.lock)(pairs=pairs, transfer_ids=self.transfers)
 
     def is_as(self, model: Model) -> None:
         for number, fund in enumerate(self.funds):
@@ -163,12 +163,12 @@ def play(town: Town, places: Places, model: Model, operation: tuple[str, int, in
 
 @pytest.mark.django_db
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(batches=BATCHES)
-def test_counters_are_always_what_the_transfers_have(batches: list[list[tuple[str, int, int]]]) -> None:
+@given(batches=BATCHES, late=st.booleans())
+def test_counters_are_always_what_the_transfers_have(batches: list[list[tuple[str, int, int]]], late: bool) -> None:
     with transaction.atomic():
         town, model = Town.build(), Model()
         for batch in batches:
-            places = town.lock()
+            places = town.lock(late=late)
             for operation in batch:
                 play(town, places, model, operation)
             places.save(at=AT)
@@ -195,6 +195,23 @@ class TestSaving:
             FundCapacity.objects.filter(fund_id=fund_id).update(reserved=500)
             with pytest.raises(NoPlace):
                 blind.save(at=AT)
+
+    def test_what_is_watched_is_seen_as_it_is_when_it_changes(self) -> None:
+        """Another unit of work takes the room, and a place for this very investor, between the look and the change."""
+        with transaction.atomic():
+            town = Town.build()
+            (fund_id, investor_id), transfer = town.pair(0), town.transfers[0]
+            watched = Places.watch(pairs=[(fund_id, investor_id)], transfer_ids=[transfer])
+            assert watched.already(fund_id, investor_id) == 0
+            Allocation.objects.create(fund_id=fund_id, investor_id=investor_id, reserved=500, created_at=AT)
+            FundCapacity.objects.filter(fund_id=fund_id).update(reserved=500, seats_taken=1)
+            terms: dict[str, Any] = {"fund_id": fund_id, "investor_id": investor_id, "expires_at": None, "at": AT}
+            with pytest.raises(NoPlace):
+                watched.reserve(transfer_id=transfer, amount=600, **terms)
+            watched.reserve(transfer_id=transfer, amount=100, **terms)
+            watched.save(at=AT)
+            assert Allocation.objects.get().reserved == 600
+            assert FundCapacity.objects.get(fund_id=fund_id).seats_taken == 1
 
     def test_outside_a_unit_of_work_nothing_is_locked(self, transactional_db: None) -> None:
         with pytest.raises(RuntimeError):

@@ -179,6 +179,12 @@ class Batch:
     def lock_places_of(self, transfers: Sequence[Transfer]) -> Places:
         return self.lock_places([(row.fund_id, row.investor_id) for row in transfers], [row.id for row in transfers])
 
+    def watch_places_of(self, transfers: Sequence[Transfer]) -> Places:
+        """`lock_places_of` for who will rarely change more than the transfers' own reservations: see `Places.watch`."""
+        pairs = [(row.fund_id, row.investor_id) for row in transfers]
+        self.places = Places.watch(pairs=pairs, transfer_ids=[row.id for row in transfers])
+        return self.places
+
     def lock_places_of_families(self, transfers: Sequence[Transfer]) -> Places:
         """Lock also the places at funds that these transfers were redirected from: a deposit that was sent there may
         settle after all."""

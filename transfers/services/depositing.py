@@ -49,7 +49,7 @@ def begin_deposits(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[R
     a blocker, and so does what a stop or an open circuit holds back. Refused: `WrongState` for what is not in
     `withdrawn` with the deposit next.
 
-    Locks transfers, accounts, capacity and allocations, then ledger accounts.
+    Locks transfers, accounts, capacity and allocations where a place changes, then ledger accounts.
     """
     with unit_of_work() as moment:
         gates = Gates.of(InstructionKind.DEPOSIT, transfer_ids, at=moment)
@@ -57,7 +57,7 @@ def begin_deposits(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[R
         found = batch.lock_transfers(transfer_ids)
         ready = [row for row in found.values() if _may_begin(row)]
         batch.lock_accounts({row.source_account_id for row in ready})
-        batch.lock_places_of(ready)
+        batch.watch_places_of(ready)
         before = orders.attempts(ready, InstructionKind.DEPOSIT)
         judge = verifying.Judge.of(
             stage=Verification.Stage.DEPOSIT,

@@ -54,8 +54,8 @@ def begin_withdrawals(*, transfer_ids: Sequence[uuid.UUID], facts: Facts, actor:
     circuit, a limit or an uncovered advance holds back keeps its state and says so (`holding`). Refused too:
     `BalanceNotKnown`, `WrongState`.
 
-    Takes the locks of stops (shared) and of limits in force (alone), then locks transfers, accounts, and capacity and
-    allocations of those that end here, then ledger accounts.
+    Takes the locks of stops (shared) and of limits in force (alone), then locks transfers, accounts, capacity and
+    allocations where one ends here, then ledger accounts.
     """
     with unit_of_work() as moment:
         gates = Gates.of(InstructionKind.WITHDRAWAL, transfer_ids, at=moment)
@@ -63,7 +63,7 @@ def begin_withdrawals(*, transfer_ids: Sequence[uuid.UUID], facts: Facts, actor:
         found = batch.lock_transfers(transfer_ids)
         ready = [row for row in found.values() if row.state == State.APPROVED]
         batch.lock_accounts({row.source_account_id for row in ready})
-        batch.lock_places_of(ready)
+        batch.watch_places_of(ready)
         firsts = _firsts({row.source_account_id for row in ready})
         judge = verifying.Judge.of(
             stage=Verification.Stage.WITHDRAWAL,

@@ -56,11 +56,9 @@ PEOPLE = (
         "Places are locked before the accounts: sooner or later two transactions wait for each other.",
         (
             Edit(
-                "transfers/services/withdrawing.py",
-                "        batch.lock_accounts({row.source_account_id for row in ready})\n"
-                "        batch.lock_places_of(ready)\n",
-                "        batch.lock_places_of(ready)\n"
-                "        batch.lock_accounts({row.source_account_id for row in ready})\n",
+                "transfers/services/deciding.py",
+                "    batch.lock_accounts({row.source_account_id for row in rows})\n    batch.lock_places_of(rows)\n",
+                "    batch.lock_places_of(rows)\n    batch.lock_accounts({row.source_account_id for row in rows})\n",
             ),
         ),
     ),
