@@ -26,7 +26,7 @@ def single(server: web.Web, people: People, *, count: int) -> float:
 
 
 def bulk(server: web.Web, people: People, *, rows: int, per_request: int) -> float:
-    """Rows per second of `POST /transfers/bulk` from 2 clients."""
+    """Rows per second of `POST /transfers/bulk` from 4 clients."""
     wanted = requests(people, people.funds, rows)
     jobs = []
     for start in range(0, rows, per_request):

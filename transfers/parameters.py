@@ -27,6 +27,7 @@ class Unit(StrEnum):
     WAIT = "seconds or business days"
     PER_CENT = "per cent"
     COUNT = "times"
+    CALLS = "calls"
     AMOUNTS = "minor units per currency"
     CHOICE = "one of"
 
@@ -100,6 +101,7 @@ _READERS: Final = {
     Unit.WAIT: _wait,
     Unit.PER_CENT: _whole,
     Unit.COUNT: _whole,
+    Unit.CALLS: _whole,
     Unit.AMOUNTS: _amounts,
     Unit.CHOICE: _choice,
 }
@@ -168,6 +170,7 @@ _ALL: Final = (
     ),
     Parameter("circuit_first", "How long an open circuit stays open before one try; doubles", high=DAY),
     Parameter("circuit_last", "Longest time between two tries", high=DAY),
+    Parameter("calls_at_once", "Calls that one worker makes to an institution at the same time", Unit.CALLS, 1, 64),
     Parameter("lease", "How long a claimed piece of work belongs to a worker", low=5, high=3600),
 )
 PARAMETERS: Final[Mapping[str, Parameter]] = {row.name: row for row in _ALL}

@@ -73,6 +73,7 @@ class Policy:
     circuit_failures: int = 5  # calls without an answer, one after the other, that open a circuit
     circuit_first: int = 30  # until an open circuit is tried again; doubles with every failure …
     circuit_last: int = 5 * MINUTE  # … up to this
+    calls_at_once: int = 16  # that one worker makes to one institution
     lease: int = 60  # a claimed piece of work belongs to a worker so long
 
     def after(self, moment: datetime, name: str) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,18 +19,28 @@ def each(call: Callable[[T], R], items: Sequence[T], *, at_once: int) -> list[R]
 
     Raises what the first call that failed raised.
     """
+    return in_lanes(call, items, lane=lambda _: "", at_once={"": at_once})
+
+
+def in_lanes(
+    call: Callable[[T], R], items: Sequence[T], *, lane: Callable[[T], str], at_once: Mapping[str, int]
+) -> list[R]:
+    """`each`, where every item has a lane and every lane its own `at_once`: a slow lane holds up no other."""
     if len(items) <= 1 or _serial.get():
         return [call(item) for item in items]
     results: list[Any] = [None] * len(items)
-    waiting = iter(enumerate(items))
+    waiting: dict[str, list[tuple[int, T]]] = {}
+    for number, item in enumerate(items):
+        waiting.setdefault(lane(item), []).append((number, item))
 
-    def work() -> None:
+    def work(queue: Iterator[tuple[int, T]]) -> None:
         """Call, and call the next that nobody has taken: a thread costs more than a quick call."""
-        for number, item in waiting:
+        for number, item in queue:
             results[number] = call(item)
 
-    with ThreadPoolExecutor(at_once) as threads:
-        for done in [threads.submit(work) for _ in range(min(at_once, len(items)))]:
+    queues = [(iter(queue), min(at_once[name], len(queue))) for name, queue in waiting.items()]
+    with ThreadPoolExecutor(sum(most for _, most in queues)) as threads:
+        for done in [threads.submit(work, queue) for queue, most in queues for _ in range(most)]:
             done.result()
     return results
 

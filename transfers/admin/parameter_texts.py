@@ -84,5 +84,6 @@ _READ = {
     Unit.WAIT: _wait,
     Unit.PER_CENT: _whole,
     Unit.COUNT: _whole,
+    Unit.CALLS: _whole,
     Unit.AMOUNTS: _amounts,
 }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from bridge.kernel.gateway import Outcome, Report
-from transfers.policy import policy
 
 # The institution has spoken, though it does not say what became of the order.
 ANSWERS = ("key_reused",)
 
 
 class Breaker:
-    """One institution in one batch. Its lists grow from several threads; appending is atomic."""
+    """One institution in one batch. `limit`: calls without an answer, one after the other, after which it is silent.
 
-    def __init__(self, institution: str) -> None:
-        self.limit = policy(institution=institution).circuit_failures
+    Its lists grow from several threads; appending is atomic.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self.answers: list[bool] = []
 
     @property

@@ -1,5 +1,6 @@
 """Calls to institutions: no transaction open, several at a time, one report for every call that was made.
 
+Each institution has so many calls at a time as its parameters say: a slow one does not keep the others waiting.
 Once an institution has fallen silent the rest of a batch is not called: those have no report. What was heard goes to
 the institution's circuit.
 """
@@ -22,9 +23,9 @@ from funds.models import Fund
 from transfers.controls import circuits
 from transfers.engine.breakers import Breaker
 from transfers.models import BankInstruction
+from transfers.policy import policy
 from transfers.services.orders import AT_THE_FUND
 
-AT_ONCE = 16
 KINDS = {kind.value: kind for kind in InstructionKind}
 
 logger = logging.getLogger(__name__)
@@ -102,7 +103,8 @@ def _finder(gateway: InstitutionGateway, row: BankInstruction) -> Callable[[], R
 
 
 def _all(work: Sequence[tuple[BankInstruction, Callable[[], Report]]]) -> list[Report]:
-    breakers = {institution: Breaker(institution) for institution in {row.institution for row, _ in work}}
+    rules = {institution: policy(institution=institution) for institution in {row.institution for row, _ in work}}
+    breakers = {institution: Breaker(rule.circuit_failures) for institution, rule in rules.items()}
 
     def call(item: tuple[BankInstruction, Callable[[], Report]]) -> Report | None:
         row, ask = item
@@ -113,7 +115,8 @@ def _all(work: Sequence[tuple[BankInstruction, Callable[[], Report]]]) -> list[R
         breaker.heard(report)
         return report
 
-    reports = pool.each(call, work, at_once=AT_ONCE)
+    lanes = {institution: rule.calls_at_once for institution, rule in rules.items()}
+    reports = pool.in_lanes(call, work, lane=lambda item: item[0].institution, at_once=lanes)
     circuits.heard({institution: breaker.answers for institution, breaker in breakers.items()})
     return [report for report in reports if report is not None]
 
