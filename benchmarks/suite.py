@@ -28,7 +28,7 @@ class Plan:
     """How much is measured. `seconds` is what one sample should take, once its rate is known."""
 
     parts: Sequence[str] = PARTS
-    samples: int = 5
+    samples: int = 3
     seconds: float = 5.0
     accounts: int = 10_000
     funds: int = 1_000
