@@ -204,6 +204,8 @@ def _not_found(batch: Batch, leg: Leg, order: BankInstruction, transfer: Transfe
     """Whether to send again. Not found is no failure: the order may still be on its way to the books."""
     if order.state not in UNANSWERED:
         _doubt(batch, leg, order, transfer, tries)
+        if order.state == I.ACKNOWLEDGED and batch.at >= order.key_expires_at:
+            batch.schedule(transfer, leg.settle, None)  # the bank has forgotten it: asking by key tells nothing now
         return False
     waits = orders.terms(order, transfer)
     sent = order.last_sent_at or order.created_at
@@ -301,6 +303,8 @@ def _reject(batch: Batch, leg: Leg, report: Report, order: BankInstruction, tran
     if order.state == I.REJECTED:
         return  # repeated
     if not order.is_live:
+        if leg.kind == InstructionKind.RECALL:
+            return  # the money has come back all the same: we took that for the answer, and it stays true
         if order.settled_at is not None and report.at is not None and report.at <= order.settled_at:
             return  # overtaken: it has settled since
         raise UnexpectedEvidence(reported="rejected", state=order.get_state_display())
