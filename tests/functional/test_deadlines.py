@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from bridge.approvals import services as approvals
+from bridge.approvals.services import Proposal
 from bridge.events.queries import timeline
 from bridge.kernel import clock, waits
+from bridge.kernel.gateway import Outcome, Report
+from bridge.kernel.results import ENGINE, Change, Done
 from bridge.sandbox.model import Fault
-from tests.world import HARBOR, MERIDIAN, World
+from tests.world import CHECKER, HARBOR, MAKER, MERIDIAN, World
+from transfers import services
+from transfers.manual_outcomes import OUTCOME
 from transfers.models import BankInstruction, Transfer, Work
 from transfers.policy import policy
 from transfers.services import deadlines
@@ -92,3 +98,43 @@ class TestSettlement:
         bridge.run(rounds=8, seconds=6 * 60)
         done = bridge.fresh(transfer)
         assert (done.state, done.blocker_code) == ("refunded", "")
+
+
+class TestForgotten:
+    def test_an_accepted_order_whose_key_the_bank_has_forgotten_is_for_people(self, bridge: World) -> None:
+        """The bank accepted it, refused it at settlement, and no message of that arrived while it kept the key."""
+        bridge.fault(Fault.REJECT, institution=MERIDIAN, at_settlement=True, code="R29")
+        bridge.fault(Fault.LOST_CALLBACK, institution=MERIDIAN)
+        bridge.fault(Fault.FORGET_KEY, institution=MERIDIAN, seconds=1)
+        transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        bridge.run(rounds=3)
+        bridge.advance(days=5)
+        bridge.run(rounds=2, seconds=6 * 60)
+        late = bridge.fresh(transfer)
+        assert (late.state, late.blocker_code) == ("withdrawing", "settlement_overdue")
+        assert Work.objects.get(pk=transfer.pk).due_at is not None  # it promised to keep keys for seven days
+
+        bridge.advance(days=3)
+        bridge.run(rounds=2, seconds=6 * 60)
+        assert Work.objects.get(pk=transfer.pk).due_at is None
+        payload = {"outcome": "rejected", "why": "Their letter says so.", "evidence": "letter 7"}
+        asked = approvals.propose(proposal=Proposal(OUTCOME, transfer.id, payload), actor=MAKER)
+        approvals.approve(changes=[Change(asked.id)], actor=CHECKER)
+        assert bridge.fresh(transfer).state == "failed"
+
+    def test_a_late_no_to_a_recall_whose_money_has_come_back_is_no_surprise(self, bridge: World) -> None:
+        bridge.fault(Fault.RETURN_LATER, institution=HARBOR, days=2, code="R10")
+        transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        bridge.run()
+        assert bridge.fresh(transfer).state == "completed"
+        services.recall_transfers(changes=[Change(transfer.id, reason="Agreed.")], actor=CHECKER)
+        bridge.run(rounds=2)
+        bridge.advance(days=3)
+        bridge.run()
+        recall = leg(transfer, "recall")
+        assert (bridge.fresh(transfer).state, recall.state) == ("refunded", "settled")
+
+        said = Report(key=recall.key, outcome=Outcome.REJECTED, code="NOOR", at=clock.now())
+        (result,) = services.settle_recalls(reports=[said], actor=ENGINE)
+        assert isinstance(result, Done)
+        assert (bridge.fresh(transfer).state, leg(transfer, "recall").state) == ("refunded", "settled")

@@ -80,15 +80,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def prepared_cursor(self) -> Any:
         """A cursor for statements whose text is always the same; wrapped, watched and guarded as any other."""
-        self.ensure_connection()
+        self._find_connection()
         with self.wrap_database_errors:
             return self._prepare_cursor(PreparedCursor(self.connection))
 
     def copying_cursor(self) -> Any:
         """A cursor for COPY; wrapped, watched and guarded as any other."""
-        self.ensure_connection()
+        self._find_connection()
         with self.wrap_database_errors:
             return self._prepare_cursor(CopyingCursor(self.connection))
+
+    def _find_connection(self) -> None:
+        """A connection that lives, as Django's own cursors make sure of: the first of a request asks the server."""
+        self.close_if_health_check_failed()
+        self.ensure_connection()
 
     def create_cursor(self, name: str | None = None) -> Any:
         if self.timezone != UTC:
