@@ -133,6 +133,14 @@ def _phases(figures: dict[str, Any]) -> str:
     return _table(("phase (· is a part of others)", "µs", "of it our own CPU", "statements per 500"), rows)
 
 
+def _intake(figures: dict[str, Any]) -> str:
+    bench, rows = figures.get("bench", {}), []
+    for name, what in (("intake", "`POST /transfers`"), ("bulk", "rows of `POST /transfers/bulk`")):
+        if row := bench.get(name):
+            rows.append((what, _range(row["ratio"], 3), f"{row['rate']['median']:,.0f}"))
+    return _table(("request", "÷ pgbench", "per second here"), rows)
+
+
 def _hordak(figures: dict[str, Any]) -> str:
     rows = [
         (name, _range(row["bridge"]["ratio"]), _range(row["hordak"]["ratio"]), _range(row["times"], 1))
@@ -247,6 +255,7 @@ BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
     "ceilings": _ceilings,
     "phases": _phases,
     "hordak": _hordak,
+    "intake": _intake,
     "history": _history,
     "lists": _lists,
     "model": _model,
