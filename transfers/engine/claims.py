@@ -13,14 +13,19 @@ from bridge.kernel.transactions import retried, unit_of_work
 from transfers.policy import standing
 from transfers.states import Step
 
+# The table is empty most of the time, and whoever counts it then (autovacuum, ANALYZE) tells the planner to expect one
+# row. With a join it would go through all due rows once for each due row: seconds for a burst of 2,000. So nothing is
+# joined here: a subquery that is asked per row with its index, and an array of keys.
+
 # Only the first approved transfer of an account, and only while no withdrawal of that account waits for its answer.
 # A row that another worker has in hand still stands there and keeps its followers back.
 _FIRST_OF_ITS_ACCOUNT = """
-    AND NOT EXISTS (
-        SELECT 1 FROM transfers_work AS e
+    AND (
+        SELECT e.transfer_id FROM transfers_work AS e
         WHERE e.account_id = w.account_id
         AND (e.step = 'ask_withdrawal' OR (e.step = 'withdraw' AND e.account_seq < w.account_seq))
-    )
+        LIMIT 1
+    ) IS NULL
 """
 
 _CLAIM = """
@@ -30,8 +35,8 @@ _CLAIM = """
         ORDER BY w.due_at, w.transfer_id LIMIT %s FOR UPDATE SKIP LOCKED
     )
     , mine AS (
-        UPDATE transfers_work AS w SET lease_until = %s FROM due WHERE w.transfer_id = due.transfer_id
-        RETURNING w.transfer_id
+        UPDATE transfers_work SET lease_until = %s WHERE transfer_id = ANY(ARRAY(SELECT transfer_id FROM due))
+        RETURNING transfer_id
     )
     SELECT transfer_id FROM mine ORDER BY transfer_id
 """

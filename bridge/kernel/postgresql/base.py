@@ -7,6 +7,7 @@ all in UTC, as the connection is, so psycopg's reader in C gives the same value 
 from __future__ import annotations
 
 from datetime import UTC
+from time import monotonic
 from typing import Any
 
 import psycopg
@@ -52,6 +53,7 @@ class _ArrayDumper(Dumper):
 
 MANY = 4_000  # characters in parameters, a hundred ids
 PREPARED_MAX = 400  # per connection; the driver's 100 are fewer than our texts, and what falls out is parsed again
+PLANS_LAST = 1.0, 60.0  # seconds at least and at most
 ON_REQUEST = 1 << 31  # executions before the driver prepares by itself: never; `PreparedCursor` asks for it
 _TIME = types["timestamptz"].oid
 
@@ -66,6 +68,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
     connection: Any
     _prepare_cursor: Any
+    _born = _planned_until = 0.0
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
@@ -76,12 +79,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
             reader = psycopg.adapters.get_loader(_TIME, Format.TEXT)
             assert reader is not None
             connection.adapters.register_loader("timestamptz", reader)
+        self._born = monotonic()
+        self._planned_until = self._born + PLANS_LAST[0]
         return connection
 
     def prepared_cursor(self) -> Any:
         """A cursor for statements whose text is always the same; wrapped, watched and guarded as any other."""
         self._find_connection()
         with self.wrap_database_errors:
+            if monotonic() >= self._planned_until:
+                self._plan_anew()
             return self._prepare_cursor(PreparedCursor(self.connection))
 
     def copying_cursor(self) -> Any:
@@ -89,6 +96,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._find_connection()
         with self.wrap_database_errors:
             return self._prepare_cursor(CopyingCursor(self.connection))
+
+    def _plan_anew(self) -> None:
+        """Let the server forget how it does what it has prepared, and what its triggers ask.
+
+        A plan lasts until somebody counts the table (autovacuum, once a minute at best), and one that was made for a
+        table of a page reads all of it, however long it has become: half of a request's time in the first minute of a
+        new installation. So a plan is never older than the connection was when it was made, nor than a minute.
+        """
+        self.connection.execute("DISCARD PLANS")
+        now = monotonic()
+        least, most = PLANS_LAST
+        self._planned_until = now + min(max(now - self._born, least), most)
 
     def _find_connection(self) -> None:
         """A connection that lives, as Django's own cursors make sure of: the first of a request asks the server."""
