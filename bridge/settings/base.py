@@ -163,7 +163,7 @@ REST_FRAMEWORK = {
         "callback": env.str("BRIDGE_RATE_CALLBACK", "60000/m"),
     },
     "NUM_PROXIES": env.int("BRIDGE_PROXY_COUNT", 0),
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["bridge.kernel.api.rendering.QuickJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["bridge.kernel.api.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "bridge.kernel.problem.problem_handler",

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from django.http import HttpRequest
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
@@ -16,6 +15,7 @@ from rest_framework.views import APIView
 from bridge.kernel import ids
 from bridge.kernel.api.authentication import BearerAuthentication
 from bridge.kernel.api.parsing import StrictJSONParser
+from bridge.kernel.api.rendering import QuickJSONRenderer
 from bridge.kernel.api.roles import RolePermission
 from bridge.kernel.api.throttling import WindowThrottle, add_headers
 from bridge.kernel.errors import MalformedId, NotFound
@@ -31,7 +31,7 @@ class BridgeView(APIView):
     permission_classes: Sequence[type[BasePermission]] = [RolePermission]
     throttle_classes: Sequence[type[BaseThrottle]] = [WindowThrottle]
     parser_classes: Sequence[type[BaseParser]] = [StrictJSONParser]
-    renderer_classes = [JSONRenderer]
+    renderer_classes = [QuickJSONRenderer]
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
