@@ -340,7 +340,8 @@ class Places:
         self._note(held)
 
     def save(self, *, at: datetime) -> None:
-        """Write what changed. Raises `NoPlace` where the conditional update found no room after all."""
+        """Write what changed. Raises `NoPlace` where the conditional update found no room after all, in a block of
+        `together` at its end."""
         self._save_rooms()
         created: list[tuple[uuid.UUID, uuid.UUID, uuid.UUID, int, int]] = []
         moved: dict[uuid.UUID, tuple[int, int]] = {}
@@ -364,9 +365,13 @@ class Places:
             for fund_id, room in self._rooms.items()
             if room.touched
         }
-        if _MOVE_ROOMS(touched) < len(touched):
-            over = sorted(str(fund_id) for fund_id in touched if self._rooms[fund_id].is_over)
-            raise NoPlace(fund=", ".join(over))
+
+        def check(moved: int) -> None:
+            if moved < len(touched):
+                over = sorted(str(fund_id) for fund_id in touched if self._rooms[fund_id].is_over)
+                raise NoPlace(fund=", ".join(over))
+
+        _MOVE_ROOMS(touched, check=check)
 
     def _note(self, held: _Held) -> None:
         if not held.changed:

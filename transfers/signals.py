@@ -18,7 +18,8 @@ class Announcement:
     transfer: Transfer
 
 
-# Sent once per batch with `announcements: tuple[Announcement, ...]`, after saving, inside the transaction.
+# Sent once per batch with `announcements: tuple[Announcement, ...]`, after saving, inside the transaction. What was
+# saved may still wait for what its receivers write (`bridge.kernel.together`): they need not ask for it, they have it.
 transfers_changed = Signal()
 
 # Sent with `events: tuple[Event, ...]` that concern no single transfer and that operations are told, each with its

@@ -15,7 +15,7 @@ from django.db import connection
 from bridge.events import chain
 from bridge.events.models import Epoch, Event, Seal
 from bridge.events.queries import SETTLED_EVENTS, position
-from bridge.kernel import bulk, columns, compiled, ids, rows
+from bridge.kernel import bulk, columns, compiled, ids, rows, together
 from bridge.kernel.results import Actor
 from bridge.kernel.transactions import require_atomic, retried, unit_of_work
 
@@ -131,6 +131,8 @@ def _heads(facts: Sequence[Fact]) -> dict[tuple[str, int], tuple[int, bytes]]:
     by_type: dict[str, dict[int, uuid.UUID]] = {}
     for fact in facts:
         by_type.setdefault(fact.subject_type, {})[fact.subject_id.int] = fact.subject_id
+    if by_type:
+        together.send()  # an event of one of them may wait there
     heads: dict[tuple[str, int], tuple[int, bytes]] = {}
     for subject_type, subjects in by_type.items():
         found = bulk.execute(_LAST, [columns.uuids(subjects.values()), subject_type])

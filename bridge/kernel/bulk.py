@@ -21,8 +21,9 @@ from django.db import connection
 from django.db.models import BigIntegerField, BooleanField, Expression, F, Func, Model
 from django.db.models.fields import Field
 
-from bridge.kernel import binary, columns
+from bridge.kernel import binary, columns, together
 from bridge.kernel.columns import Rendered, dumps
+from bridge.kernel.together import FEW
 
 __all__ = [
     "Among",
@@ -36,8 +37,6 @@ __all__ = [
     "update",
     "update_columns",
 ]
-
-FEW = 10  # rows up to which arrays are quicker than COPY, which is no statement to prepare and takes three exchanges
 
 
 def execute(sql: str, parameters: Sequence[Any] = ()) -> Any:
@@ -63,29 +62,33 @@ def insert_columns(model: type[Model], values: Mapping[str, Sequence[Any]], *, s
     names = tuple(values)
     if not names or not values[names[0]]:
         return
-    if suffix or len(values[names[0]]) <= FEW:
-        execute(_insert_sql(model, names, suffix), _arrays(model, names, values.values()))
+    rows = len(values[names[0]])
+    if suffix or rows <= FEW:
+        arrays = _arrays(model, names, values.values())
+        together.write(_insert_sql(model, names, suffix), arrays, table=model._meta.db_table, rows=rows)
         return
+    together.send()
     text, writers = _copy(model, names)
     written = [write(column) for write, column in zip(writers, values.values(), strict=True)]
     connection.copying_cursor().execute(text, [binary.copied(written)])  # type: ignore[attr-defined]
 
 
-def update(model: type[Model], rows: Sequence[Any], *, fields: Sequence[str]) -> int:
-    """Write these attributes of all rows, found by primary key, with one UPDATE … FROM unnest."""
-    if not rows:
-        return 0
-    names = ("pk", *fields)
-    found = [_column(model, name, rows) for name in names]
-    return execute(_update_sql(model, tuple(fields)), _arrays(model, names, found)).rowcount
+def update(model: type[Model], rows: Sequence[Any], *, fields: Sequence[str]) -> int | None:
+    """Write these attributes of all rows, found by primary key, with one UPDATE … FROM unnest.
+
+    How many were found; None where the write waits (`together`).
+    """
+    key, *found = [_column(model, name, rows) for name in ("pk", *fields)]
+    return update_columns(model, key, dict(zip(fields, found, strict=True)))
 
 
-def update_columns(model: type[Model], key: Sequence[Any], values: Mapping[str, Sequence[Any]]) -> int:
+def update_columns(model: type[Model], key: Sequence[Any], values: Mapping[str, Sequence[Any]]) -> int | None:
     """`update` for rows that are columns already: the primary keys, and per field or attribute its values."""
     if not key or not values:
         return 0
     names = ("pk", *values)
-    return execute(_update_sql(model, names[1:]), _arrays(model, names, (key, *values.values()))).rowcount
+    arrays = _arrays(model, names, (key, *values.values()))
+    return together.write(_update_sql(model, names[1:]), arrays, table=model._meta.db_table, rows=len(key))
 
 
 def _column(model: type[Model], name: str, rows: Sequence[Any]) -> list[Any]:

@@ -25,6 +25,7 @@ from django.db.models import BigIntegerField, BooleanField, F, Field, Func, Mode
 from django.db.models.sql import UpdateQuery
 
 from bridge.kernel import columns, rows
+from bridge.kernel.together import Check, write
 
 M = TypeVar("M", bound=Model)
 _Converter = tuple[int, list[Callable[..., Any]], Any]
@@ -71,12 +72,17 @@ class _Statement:
 
     def run(self, given: dict[str, Any]) -> Any:
         """The cursor. Raises `KeyError` for a value that is missing."""
-        params = list(self.params)
-        for place, name in self.slots:
-            params[place] = given[name]
+        params = self.filled(given)
         cursor = connection.prepared_cursor()  # type: ignore[attr-defined]
         cursor.execute(self.sql, params)
         return cursor
+
+    def filled(self, given: dict[str, Any]) -> list[Any]:
+        """The parameters with these values."""
+        params = list(self.params)
+        for place, name in self.slots:
+            params[place] = given[name]
+        return params
 
 
 class Tuples:
@@ -180,15 +186,16 @@ class UpdateEach:
         self._only_where, self._values = only_where, values
         self._made: _Statement | None = None
 
-    def __call__(self, changes: Mapping[Any, Sequence[int]]) -> int:
-        """Per key its numbers, in the order of the names; returns how many rows were changed."""
+    def __call__(self, changes: Mapping[Any, Sequence[int]], *, check: Check | None = None) -> int | None:
+        """Per key its numbers, in the order of the names. Returns how many rows were changed, and tells it to `check`;
+        None where the write waits (`together`)."""
         if not changes:
             return 0
         statement = self._made or self._compile()
         numbers = map(columns.any_of, zip(*changes.values(), strict=True))
         given = dict(zip(self._names, numbers, strict=True)) | {_KEY: columns.any_of(list(changes))}
-        count: int = statement.run(given).rowcount
-        return count
+        table = self._model._meta.db_table
+        return write(statement.sql, statement.filled(given), table=table, rows=len(changes), check=check)
 
     def _compile(self) -> _Statement:
         found = self._model._default_manager.filter(_ThisRow(self._key))

@@ -25,6 +25,8 @@ from typing import Protocol
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from bridge.kernel import together
+
 _VARIABLE = "BRIDGE_CRASH_AT"
 Handler = Callable[["Point"], None]
 
@@ -184,15 +186,16 @@ _handler: Handler | None = None
 
 
 def reach(point: Point) -> None:
-    """Nothing, unless a test has armed this process."""
+    """Nothing, unless a test has armed this process: then what was written before has been sent."""
     if _handler is not None:
+        together.send()
         _handler(point)
 
 
 def reach_leg(kind: str, moment: Moment) -> None:
     """The point of this moment in the leg of an instruction kind; a recall moves no money and has none."""
     if _handler is not None and (point := LEGS.get((kind, moment))) is not None:
-        _handler(point)
+        reach(point)
 
 
 def reach_legs(instructions: Iterable[_OfAKind], moment: Moment) -> None:

@@ -30,6 +30,7 @@ from bridge.events import services as events
 from bridge.events.models import Event
 from bridge.kernel import bulk, compiled, crashpoints, locking, rows
 from bridge.kernel.results import Actor
+from bridge.kernel.together import send, together
 from funds import services as funds
 from funds.models import Fund
 from funds.places import Places
@@ -288,7 +289,17 @@ class Batch:
     # --- writing
 
     def save(self) -> None:
-        """Write everything and announce it."""
+        """Write everything and announce it: one statement where there is little, see `together`."""
+        with together():
+            self._write()
+        crashpoints.reach_legs(self._new_instructions, crashpoints.Moment.INTENT_WRITTEN)
+        moved = {movement.account_id for movement in self._movements}
+        if moved:
+            transaction.on_commit(lambda: cache.invalidate(moved))
+        if due := sum(row.step in AWAKE for row in self._work.values()):
+            transaction.on_commit(functools.partial(waking.wake, due=due))
+
+    def _write(self) -> None:
         written = events.append(
             facts=[fact for fact, _ in self._facts], actor=self.actor, at=self.at, newborn=self._born
         )
@@ -312,12 +323,6 @@ class Batch:
         self._save_approvals()
         ledger.post(drafts=self._drafts, at=self.at)
         self._announce(written)
-        crashpoints.reach_legs(self._new_instructions, crashpoints.Moment.INTENT_WRITTEN)
-        moved = {movement.account_id for movement in self._movements}
-        if moved:
-            transaction.on_commit(lambda: cache.invalidate(moved))
-        if due := sum(row.step in AWAKE for row in self._work.values()):
-            transaction.on_commit(functools.partial(waking.wake, due=due))
 
     def _save_work(self) -> None:
         due = zip(*self._work.values(), strict=True)
@@ -328,6 +333,7 @@ class Batch:
             "lease_until = NULL, tries = EXCLUDED.tries",
         )
         if self._finished:
+            send()
             Work.objects.filter(bulk.Among("pk", self._finished)).delete()
 
     def _save_approvals(self) -> None:

@@ -19,6 +19,7 @@ from bridge.kernel.crashpoints import Point
 from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.money import MAX_AMOUNT, display
 from bridge.kernel.results import Actor, Done, Refused, Result
+from bridge.kernel.together import together
 from bridge.kernel.transactions import retried, unit_of_work
 from funds.models import Fund, Verification
 from funds.places import Places
@@ -124,7 +125,7 @@ def request_transfers_once(
     or the refusal, after which the key is free: also `RequestInFlight` and `IdempotencyKeyReused`.
     """
     taking = idempotency.Taking(keys)
-    with unit_of_work(taking) as moment:
+    with unit_of_work(taking) as moment, together():
         known = taking.known()
         if facts.layers is not None:
             policies.know(facts.layers)

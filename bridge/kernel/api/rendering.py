@@ -21,7 +21,7 @@ class QuickJSONRenderer(JSONRenderer):
     But for floats, which no answer has: their exponents look different, and NaN becomes null.
     """
 
-    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+    def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
         if data is None or self.get_indent(accepted_media_type, renderer_context or {}) is not None:
             return super().render(data, accepted_media_type, renderer_context)
         try:

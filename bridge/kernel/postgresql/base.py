@@ -33,6 +33,15 @@ class PreparedCursor(psycopg.Cursor[Any]):
         return super().execute(query, params, prepare=carried < MANY, binary=binary)
 
 
+class NumberedCursor(psycopg.RawCursor[Any]):
+    """The same for texts whose parameters are numbered, `$1`: the driver looks for none, however long the text is."""
+
+    def execute(
+        self, query: Any, params: Any = None, *, prepare: bool | None = None, binary: bool | None = None
+    ) -> Any:
+        return super().execute(query, params, prepare=True, binary=binary)
+
+
 class CopyingCursor(psycopg.Cursor[Any]):
     """`execute(text, [data])` runs COPY … FROM STDIN over this data."""
 
@@ -85,11 +94,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def prepared_cursor(self) -> Any:
         """A cursor for statements whose text is always the same; wrapped, watched and guarded as any other."""
+        return self._cursor_of(PreparedCursor)
+
+    def numbered_cursor(self) -> Any:
+        """The same for texts with `$1`."""
+        return self._cursor_of(NumberedCursor)
+
+    def _cursor_of(self, kind: type[Any]) -> Any:
         self._find_connection()
         with self.wrap_database_errors:
             if monotonic() >= self._planned_until:
                 self._plan_anew()
-            return self._prepare_cursor(PreparedCursor(self.connection))
+            return self._prepare_cursor(kind(self.connection))
 
     def copying_cursor(self) -> Any:
         """A cursor for COPY; wrapped, watched and guarded as any other."""

@@ -265,7 +265,8 @@ def test_statements_do_not_grow_with_the_rows(world: World, service: APIClient) 
         return len(seen)
 
     statements(3)
-    assert statements(60) == statements(6) <= 42
+    assert statements(6) < 30  # few rows go together
+    assert statements(60) == statements(20) <= 42
 
 
 def test_rows_are_carried_out_in_batches(world: World, service: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
