@@ -178,8 +178,9 @@ class Suite:
             for _ in range(self._plan.samples):
                 count = max(32, int(single.last * self._plan.seconds))
                 self._reference.around(partial(intake.single, server, people, count=count), single)
+            intake.bulk(server, people, rows=0, per_request=100)
             for _ in range(self._plan.samples):
-                rows = max(1_000, round(bulk.last * self._plan.seconds / 1_000) * 1_000)
+                rows = int(bulk.last * self._plan.seconds)
                 self._reference.around(partial(intake.bulk, server, people, rows=rows, per_request=1_000), bulk)
             self.figures["memory_web_mb"] = _mb(
                 sum(resident(pid) for pid in [server.process.pid, *children(server.process.pid)])

@@ -6,6 +6,7 @@ the rule `required` (see `funds.rules.registry`).
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from django.db.models import DateTimeField, Q
 
 from accounts.models import ComplianceProfile, InvestorAccount
 from bridge.kernel import bulk, compiled
+from bridge.kernel.transactions import Reading
 from funds.models import Allocation, Fund, RuleOverride, RuleParameters, Subscription
 from funds.rules import compliance
 from funds.rules.engine import Override
@@ -167,7 +169,32 @@ _active = compiled.Rows(
 
 
 def _parameter_rows(at: datetime) -> list[ParameterRow]:
-    return [as_row(row) for row in _active(at=at)]
+    known = RULES.known()
+    return [as_row(row) for row in _active(at=at)] if known is None else known
+
+
+def _read(text: str | None) -> list[ParameterRow]:
+    return [
+        ParameterRow(
+            rule=rule,
+            version=number,
+            values=values,
+            effective_from=datetime.fromisoformat(begin),
+            effective_until=datetime.fromisoformat(end) if end else None,
+            fund=fund,
+        )
+        for rule, number, values, begin, end, fund in json.loads(text or "[]")
+    ]
+
+
+# The same for a unit of work that reads it as it begins.
+RULES: Reading[list[ParameterRow]] = Reading(
+    "(SELECT jsonb_agg(jsonb_build_array(rule, number, values, effective_from, effective_to, fund_id)"
+    " ORDER BY rule, number DESC) FROM funds_ruleparameters"
+    " WHERE state = 'active' AND effective_from <= (SELECT at FROM clock)"
+    " AND (effective_to IS NULL OR effective_to > (SELECT at FROM clock)))::text",
+    _read,
+)
 
 
 def as_row(row: RuleParameters) -> ParameterRow:

@@ -16,18 +16,14 @@ from accounts.observing import observe
 from accounts.queries import newest_observations
 from bridge.kernel import bulk, clock, columns, rows
 from transfers.controls import circuits
-from transfers.policy import IN_FORCE, Layers, resolved
+from transfers.policy import LAYERS, resolved
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The newest balance of each account as its institution gave it. An account that is missing is not known.
-
-    `layers`: the parameters in force, where they were read with it a moment ago.
-    """
+    """The newest balance of each account as its institution gave it. An account that is missing is not known."""
 
     observations: dict[uuid.UUID, BalanceObservation] = field(default_factory=dict)
-    layers: Layers | None = None
 
 
 def gather(*, account_ids: Iterable[uuid.UUID], max_age: int) -> Facts:
@@ -45,16 +41,11 @@ def gather_for_requests(account_ids: Iterable[uuid.UUID]) -> Facts:
     wanted = set(account_ids)
     first, *found = bulk.execute(_BEFORE, [clock.given(), columns.uuids(wanted)]).fetchall()
     moment, layers_text, ailing_text, *_ = first
-    layers: Layers = {
-        (institution, rail, uuid.UUID(fund) if fund else None): values
-        for institution, rail, fund, values in json.loads(layers_text or "[]")
-    }
     newest = rows.found(BalanceObservation, [row[3:] for row in found])
     known = {row.account_id: row for row in newest}
-    age = resolved(layers).balance_age_create
+    age = resolved(LAYERS.read(layers_text)).balance_age_create
     ailing: dict[str, bool] = dict(json.loads(ailing_text or "[]"))
-    fresh = _fresh(wanted, known, moment, timedelta(seconds=age), ailing)
-    return Facts(fresh, layers) if fresh is known else Facts(fresh)  # to ask a bank takes its time
+    return Facts(_fresh(wanted, known, moment, timedelta(seconds=age), ailing))
 
 
 def _fresh(
@@ -64,7 +55,7 @@ def _fresh(
     age: timedelta,
     ailing: dict[str, bool] | None = None,
 ) -> dict[uuid.UUID, BalanceObservation]:
-    """`known` itself where nothing had to be asked. `ailing` as `circuits.ailing` has just said."""
+    """`ailing` as `circuits.ailing` has just said."""
     oldest = moment - age
     stale = [account_id for account_id in wanted if account_id not in known or known[account_id].fetched_at < oldest]
     if not stale:
@@ -84,9 +75,8 @@ def _fresh(
 _OBSERVED = rows.names(BalanceObservation)
 _BEFORE = f"""
     WITH clock AS (SELECT {clock.SQL} AS at)
-    SELECT at, (SELECT jsonb_agg(jsonb_build_array(institution, rail, fund_id, "values")) FROM (
-        {IN_FORCE.format(at="(SELECT at FROM clock)")}
-    ) AS f)::text, (SELECT json_agg(json_build_array(institution, is_open)) FROM ({circuits.AILING}) AS c)::text,
+    SELECT at, {LAYERS.sql},
+    (SELECT json_agg(json_build_array(institution, is_open)) FROM ({circuits.AILING}) AS c)::text,
     {", ".join("NULL" for _ in _OBSERVED)} FROM clock
     UNION ALL
     SELECT NULL, NULL, NULL, {", ".join(f"o.{name}" for name in _OBSERVED)}

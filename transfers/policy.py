@@ -22,7 +22,7 @@ from django.core.signals import setting_changed
 
 from bridge.kernel import bulk, clock, waits
 from bridge.kernel.rails import Rail
-from bridge.kernel.transactions import read_once
+from bridge.kernel.transactions import Reading, read_once
 from bridge.kernel.waits import BusinessDays, Wait
 from transfers import parameters
 
@@ -98,6 +98,21 @@ IN_FORCE = """
 Layers = Mapping[tuple[str, str, uuid.UUID | None], Mapping[str, Any]]
 
 
+def _layers(text: str | None) -> Layers:
+    return {
+        (institution, rail, uuid.UUID(fund) if fund else None): values
+        for institution, rail, fund, values in json.loads(text or "[]")
+    }
+
+
+LAYERS: Reading[Layers] = Reading(
+    f"""(SELECT jsonb_agg(jsonb_build_array(institution, rail, fund_id, "values")) FROM (
+        {IN_FORCE.format(at="(SELECT at FROM clock)")}
+    ) AS layers)::text""",  # noqa: S608 our own text
+    _layers,
+)
+
+
 def policy(
     *, institution: str = "", rail: str = "", fund_id: uuid.UUID | None = None, at: datetime | None = None
 ) -> Policy:
@@ -110,9 +125,9 @@ def policy(
     if once is None or (at is not None and at != clock.now()):
         return resolved(in_force(at or clock.now()), institution=institution, rail=rail, fund_id=fund_id)
     try:
-        layers: Layers = once[Policy]
+        layers: Layers = once[LAYERS]
     except KeyError:
-        layers = once[Policy] = in_force(clock.now())
+        layers = once[LAYERS] = in_force(clock.now())
     if not layers:
         return standing(rail)
     key = (Policy, institution, rail, fund_id)
@@ -126,13 +141,6 @@ def in_force(at: datetime) -> Layers:
     """What each scope sets at a moment, by institution, rail and fund."""
     rows = bulk.execute(IN_FORCE.format(at="%s"), [at]).fetchall()
     return {(row[0], row[1], row[2]): json.loads(row[3]) for row in rows}
-
-
-def know(layers: Layers) -> None:
-    """For a unit of work whose caller has just read what each scope sets, in the statement before: read once."""
-    once = read_once.get()
-    if once is not None:
-        once[Policy] = layers
 
 
 def resolved(layers: Layers, *, institution: str = "", rail: str = "", fund_id: uuid.UUID | None = None) -> Policy:

@@ -17,7 +17,7 @@ from bridge.events.models import Epoch, Event, Seal
 from bridge.events.queries import SETTLED_EVENTS, position
 from bridge.kernel import bulk, columns, compiled, ids, rows, together
 from bridge.kernel.results import Actor
-from bridge.kernel.transactions import require_atomic, retried, unit_of_work
+from bridge.kernel.transactions import Reading, require_atomic, retried, unit_of_work
 
 _COLUMNS = ("id", "epoch", "subject_type", "subject_id", "seq", "type", "state", "version", "at", "prev_hash", "hash")
 _LAST = (
@@ -143,10 +143,13 @@ def _heads(facts: Sequence[Fact]) -> dict[tuple[str, int], tuple[int, bytes]]:
 
 def current_epoch() -> int:
     """The number that new events carry: 1 until a backup was restored."""
+    if (known := EPOCH.known()) is not None:
+        return known
     found = _epoch()
     return found[0][0] if found else 1
 
 
+EPOCH: Reading[int] = Reading("(SELECT max(number) FROM events_epoch)", lambda number: number or 1)
 _epoch = compiled.Tuples(lambda: Epoch.objects.order_by("-number").values_list("number", flat=True)[:1])
 
 

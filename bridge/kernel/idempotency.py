@@ -22,15 +22,16 @@ from bridge.kernel.errors import (
     RequestInFlight,
 )
 from bridge.kernel.models import IdempotencyKey
-from bridge.kernel.transactions import require_atomic
+from bridge.kernel.transactions import Reading, require_atomic
 
 MAX_KEY = 255
 _SCOPE = ("principal", "method", "route", "key")
-_TAKE = f"""
-    SELECT {clock.SQL}, ARRAY(
+_TAKE = """
+    WITH clock AS (SELECT {time} AS at)
+    SELECT at, ARRAY(
         SELECT pg_try_advisory_xact_lock(number) FROM unnest(%s::bigint[]) WITH ORDINALITY AS k(number, n) ORDER BY n
-    )
-"""  # noqa: S608 our own text
+    ){more} FROM clock
+"""
 # One look into the index for each key, whatever the planner believes of the table: a plan made while it was empty would
 # read all of it for every request.
 _LOOK_UP = """
@@ -104,18 +105,24 @@ class Taking:
     taking = Taking(keys)
     with unit_of_work(taking) as moment:
         known = taking.known()
+
+    `also`: what else comes with it, for whoever asks for it in this unit of work.
     """
 
-    def __init__(self, keys: Sequence[Key]) -> None:
-        self._keys = keys
+    def __init__(self, keys: Sequence[Key], also: Sequence[Reading[Any]] = ()) -> None:
+        self._keys, self._also = keys, also
         self._taken: list[bool] = []
 
     def __call__(self) -> datetime:
         """Try to take the keys for this transaction; gives its time."""
         require_atomic()
         numbers = columns.any_of([key.lock_number for key in self._keys])
-        moment, self._taken = bulk.execute(_TAKE, [clock.given(), numbers]).fetchone()
-        return moment
+        text = _TAKE.format(time=clock.SQL, more="".join(f", {reading.sql}" for reading in self._also))
+        moment, self._taken, *values = bulk.execute(text, [clock.given(), numbers]).fetchone()
+        for reading, value in zip(self._also, values, strict=True):
+            reading.heard(value)
+        told: datetime = moment
+        return told
 
     def known(self) -> list[Answer | BridgeError | None]:
         """What `replay_each` gives."""

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
@@ -27,8 +28,32 @@ R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 # What this unit of work has read and need not read again; gone with it. None outside of one.
 read_once: ContextVar[dict[Any, Any] | None] = ContextVar("read_once", default=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading(Generic[T]):
+    """Something small that a unit of work may read in its first statement, beside the time, and then knows.
+
+    `sql` is an expression for one value; it may use the time, `(SELECT at FROM clock)`. `read` makes of that value what
+    `known` gives from then on.
+    """
+
+    sql: str
+    read: Callable[[Any], T]
+
+    def heard(self, value: Any) -> None:
+        once = read_once.get()
+        if once is not None:
+            once[self] = self.read(value)
+
+    def known(self) -> T | None:
+        """None where this unit of work has not read it, and outside of one."""
+        once = read_once.get()
+        return None if once is None else once.get(self)
 
 
 @contextmanager
@@ -40,9 +65,9 @@ def unit_of_work(begin: Callable[[], datetime] = clock.now) -> Iterator[datetime
     transaction.
     """
     with transaction.atomic(durable=True):
-        moment = begin()
         token = read_once.set({})
         try:
+            moment = begin()
             with clock.pinned(moment), locking.ordered():
                 yield moment
         finally:
