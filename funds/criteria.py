@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import DateTimeField, Q
+from django.db.models import Q
 
 from accounts.models import ComplianceProfile, InvestorAccount
 from bridge.kernel import bulk, compiled
@@ -64,7 +64,7 @@ class Criteria:
         papers: Iterable[Subscription] = Subscription.objects.filter(fund_id__in=asking) if asking else ()
         return cls(
             at=at,
-            rows=_parameter_rows(at),
+            rows=RULES.at(at),
             profiles=_profiles(investors),
             subscriptions={(row.fund_id, row.investor_id): row for row in papers},
             owners=_owners([fund for fund in every if fund.regime != Fund.Regime.NONE]),
@@ -156,23 +156,6 @@ def _profiles(investors: Iterable[uuid.UUID]) -> dict[uuid.UUID, ComplianceProfi
     return {profile.pk: profile for profile in compiled.by_key(ComplianceProfile, investors)}
 
 
-def _now() -> compiled.Given:
-    return compiled.Given("at", "timestamptz", DateTimeField())
-
-
-_active = compiled.Rows(
-    RuleParameters,
-    lambda: RuleParameters.objects.filter(state=RuleParameters.State.ACTIVE.value, effective_from__lte=_now()).filter(
-        Q(effective_to__isnull=True) | Q(effective_to__gt=_now())
-    ),
-)
-
-
-def _parameter_rows(at: datetime) -> list[ParameterRow]:
-    known = RULES.known()
-    return [as_row(row) for row in _active(at=at)] if known is None else known
-
-
 def _read(text: str | None) -> list[ParameterRow]:
     return [
         ParameterRow(
@@ -187,7 +170,7 @@ def _read(text: str | None) -> list[ParameterRow]:
     ]
 
 
-# The same for a unit of work that reads it as it begins.
+# The rows that are in force.
 RULES: Reading[list[ParameterRow]] = Reading(
     "(SELECT jsonb_agg(jsonb_build_array(rule, number, values, effective_from, effective_to, fund_id)"
     " ORDER BY rule, number DESC) FROM funds_ruleparameters"

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from bridge.kernel import bulk, clock, waits
+from bridge.kernel import clock, waits
 from bridge.kernel.rails import Rail
 from bridge.kernel.transactions import Reading, read_once
 from bridge.kernel.waits import BusinessDays, Wait
@@ -90,11 +90,6 @@ class Policy:
 # What is usual on a rail where nobody says otherwise. Sources: docs/PARAMETERS.md.
 BY_RAIL: Mapping[str, Mapping[str, Any]] = {Rail.ACH: {"settle_within": TWO_DAYS}}
 
-# The newest row of each scope at a moment. The table has a row per change that two people made: small for ever.
-IN_FORCE = """
-    SELECT DISTINCT ON (scope_id) institution, rail, fund_id, values FROM transfers_parameters
-    WHERE effective_from <= {at} ORDER BY scope_id, effective_from DESC
-"""
 Layers = Mapping[tuple[str, str, uuid.UUID | None], Mapping[str, Any]]
 
 
@@ -105,10 +100,12 @@ def _layers(text: str | None) -> Layers:
     }
 
 
+# The newest row of each scope. The table has a row per change that two people made: small for ever.
 LAYERS: Reading[Layers] = Reading(
-    f"""(SELECT jsonb_agg(jsonb_build_array(institution, rail, fund_id, "values")) FROM (
-        {IN_FORCE.format(at="(SELECT at FROM clock)")}
-    ) AS layers)::text""",  # noqa: S608 our own text
+    """(SELECT jsonb_agg(jsonb_build_array(institution, rail, fund_id, "values")) FROM (
+        SELECT DISTINCT ON (scope_id) institution, rail, fund_id, values FROM transfers_parameters
+        WHERE effective_from <= (SELECT at FROM clock) ORDER BY scope_id, effective_from DESC
+    ) AS layers)::text""",
     _layers,
 )
 
@@ -123,11 +120,8 @@ def policy(
     """
     once = read_once.get()
     if once is None or (at is not None and at != clock.now()):
-        return resolved(in_force(at or clock.now()), institution=institution, rail=rail, fund_id=fund_id)
-    try:
-        layers: Layers = once[LAYERS]
-    except KeyError:
-        layers = once[LAYERS] = in_force(clock.now())
+        return resolved(in_force(at), institution=institution, rail=rail, fund_id=fund_id)
+    layers = in_force()
     if not layers:
         return standing(rail)
     key = (Policy, institution, rail, fund_id)
@@ -137,10 +131,9 @@ def policy(
     return found
 
 
-def in_force(at: datetime) -> Layers:
-    """What each scope sets at a moment, by institution, rail and fund."""
-    rows = bulk.execute(IN_FORCE.format(at="%s"), [at]).fetchall()
-    return {(row[0], row[1], row[2]): json.loads(row[3]) for row in rows}
+def in_force(at: datetime | None = None) -> Layers:
+    """What each scope sets at a moment, now where none is given, by institution, rail and fund."""
+    return LAYERS.at(at)
 
 
 def resolved(layers: Layers, *, institution: str = "", rail: str = "", fund_id: uuid.UUID | None = None) -> Policy:

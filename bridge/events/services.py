@@ -15,7 +15,7 @@ from django.db import connection
 from bridge.events import chain
 from bridge.events.models import Epoch, Event, Seal
 from bridge.events.queries import SETTLED_EVENTS, position
-from bridge.kernel import bulk, columns, compiled, ids, rows, together
+from bridge.kernel import bulk, columns, ids, rows, together
 from bridge.kernel.results import Actor
 from bridge.kernel.transactions import Reading, require_atomic, retried, unit_of_work
 
@@ -143,14 +143,10 @@ def _heads(facts: Sequence[Fact]) -> dict[tuple[str, int], tuple[int, bytes]]:
 
 def current_epoch() -> int:
     """The number that new events carry: 1 until a backup was restored."""
-    if (known := EPOCH.known()) is not None:
-        return known
-    found = _epoch()
-    return found[0][0] if found else 1
+    return EPOCH.at()
 
 
 EPOCH: Reading[int] = Reading("(SELECT max(number) FROM events_epoch)", lambda number: number or 1)
-_epoch = compiled.Tuples(lambda: Epoch.objects.order_by("-number").values_list("number", flat=True)[:1])
 
 
 @retried
@@ -159,6 +155,7 @@ def begin_epoch(*, why: str) -> int:
     with unit_of_work() as moment:
         number = current_epoch() + 1
         Epoch.objects.create(number=number, since=moment, why=why)
+        EPOCH.heard(number)
     return number
 
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from bridge.kernel import clock, locking
+from bridge.kernel import bulk, clock, locking
 
 # The database is away, restarts, or chose this transaction as the victim of a deadlock. Says nothing about the rows.
 DATABASE_FAULTS = (OperationalError, InterfaceError)
@@ -36,10 +36,11 @@ read_once: ContextVar[dict[Any, Any] | None] = ContextVar("read_once", default=N
 
 @dataclass(frozen=True, eq=False)
 class Reading(Generic[T]):
-    """Something small that a unit of work may read in its first statement, beside the time, and then knows.
+    """Something small that depends on the time and is read once per unit of work: in its first statement, beside the
+    time (`idempotency.Taking`), else where it is asked for first.
 
     `sql` is an expression for one value; it may use the time, `(SELECT at FROM clock)`. `read` makes of that value what
-    `known` gives from then on.
+    `at` gives.
     """
 
     sql: str
@@ -50,10 +51,18 @@ class Reading(Generic[T]):
         if once is not None:
             once[self] = self.read(value)
 
-    def known(self) -> T | None:
-        """None where this unit of work has not read it, and outside of one."""
+    def at(self, moment: datetime | None = None) -> T:
+        """As it is at this moment, now where none is given. Outside of a unit of work it is read every time."""
         once = read_once.get()
-        return None if once is None else once.get(self)
+        own = moment is None or moment == clock.given()
+        if once is not None and own and self in once:
+            found: T = once[self]
+            return found
+        text = f"WITH clock AS (SELECT {clock.SQL} AS at) SELECT {self.sql}"
+        found = self.read(bulk.execute(text, [moment or clock.given()]).fetchone()[0])
+        if once is not None and own:
+            once[self] = found
+        return found
 
 
 @contextmanager

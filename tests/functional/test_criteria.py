@@ -21,6 +21,7 @@ from bridge.kernel import clock
 from bridge.kernel.errors import NotAllowed
 from bridge.kernel.results import Actor, Change, Channel, Done, Refused, Role
 from bridge.sandbox.model import Fault
+from funds.criteria import RULES, as_row
 from funds.models import FundCapacity, RuleOverride, RuleParameters, Subscription, Verification
 from funds.rulebook import ACTIVATE, Draft, WrongParameters, draft_parameters, edit_draft
 from tests.world import CHECKER, INVESTOR, MAKER, World
@@ -121,6 +122,21 @@ class TestParameters:
         second = activate("velocity", {"max_count_day": 5})
         first.refresh_from_db()
         assert first.effective_to == second.effective_from
+
+    def test_what_is_in_force_is_read_as_the_tables_say(self, bridge: World) -> None:
+        fund = bridge.fund()
+        activate("velocity", {"max_count_day": 3})
+        early = clock.now()
+        bridge.advance(hours=1)
+        activate("velocity", {"max_count_day": 5})
+        activate("kyc", {"required": True, "max_age_days": 30}, fund_id=fund.id)
+        draft_parameters(draft=Draft("velocity", {"max_count_day": 9}), actor=MAKER)
+        for at, wanted in ((early, [{"max_count_day": 3}]), (clock.now(), None)):
+            rows = RuleParameters.objects.filter(state="active", effective_from__lte=at).order_by("rule", "-number")
+            found = [as_row(row) for row in rows if row.effective_to is None or row.effective_to > at]
+            assert RULES.at(at) == found
+            assert wanted is None or [row.values for row in found] == wanted
+        assert len(RULES.at()) == 2
 
     def test_two_rows_in_force_at_once_are_refused_by_the_database(self, bridge: World) -> None:
         first = activate("velocity", {"max_count_day": 3})

@@ -7,6 +7,7 @@ all in UTC, as the connection is, so psycopg's reader in C gives the same value 
 from __future__ import annotations
 
 from datetime import UTC
+from select import POLLIN, POLLPRI, poll
 from time import monotonic
 from typing import Any
 
@@ -14,7 +15,7 @@ import psycopg
 from django.db.backends.postgresql import base, operations
 from psycopg.adapt import Dumper
 from psycopg.postgres import types
-from psycopg.pq import Format
+from psycopg.pq import Format, TransactionStatus
 
 from bridge.kernel.columns import Array
 
@@ -63,6 +64,7 @@ class _ArrayDumper(Dumper):
 MANY = 4_000  # characters in parameters, a hundred ids
 PREPARED_MAX = 400  # per connection; the driver's 100 are fewer than our texts, and what falls out is parsed again
 PLANS_LAST = 1.0, 60.0  # seconds at least and at most
+ASKED_EVERY = 5.0  # seconds from one question whether the server lives to the next at least
 ON_REQUEST = 1 << 31  # executions before the driver prepares by itself: never; `PreparedCursor` asks for it
 _TIME = types["timestamptz"].oid
 
@@ -77,7 +79,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
     connection: Any
     _prepare_cursor: Any
-    _born = _planned_until = 0.0
+    _born = _planned_until = _asked = 0.0
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
@@ -88,9 +90,32 @@ class DatabaseWrapper(base.DatabaseWrapper):
             reader = psycopg.adapters.get_loader(_TIME, Format.TEXT)
             assert reader is not None
             connection.adapters.register_loader("timestamptz", reader)
-        self._born = monotonic()
+        self._born = self._asked = monotonic()
         self._planned_until = self._born + PLANS_LAST[0]
         return connection
+
+    def is_usable(self) -> bool:
+        """Whether the server still listens on this connection.
+
+        Django asks it at every request, a round trip. But a server that ends a connection, is stopped or dies says so
+        on the line, and to look there costs nothing. It is asked only now and then, for lines that were cut without a
+        word, and after an error.
+        """
+        if monotonic() - self._asked < ASKED_EVERY and not self.errors_occurred and self._is_quiet():
+            return True
+        alive: bool = super().is_usable()
+        if alive:
+            self._asked = monotonic()
+        return alive
+
+    def _is_quiet(self) -> bool:
+        """A line that is open and idle, with nothing on it to read."""
+        line = self.connection
+        if line is None or line.closed or line.info.transaction_status != TransactionStatus.IDLE:
+            return False
+        watch = poll()
+        watch.register(line.fileno(), POLLIN | POLLPRI)
+        return not watch.poll(0)  # a line that was cut is told without having been asked for
 
     def prepared_cursor(self) -> Any:
         """A cursor for statements whose text is always the same; wrapped, watched and guarded as any other."""
@@ -128,7 +153,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _find_connection(self) -> None:
         """A connection that lives, as Django's own cursors make sure of: the first of a request asks the server."""
         self.close_if_health_check_failed()
-        self.ensure_connection()
+        if self.connection is None:
+            self.ensure_connection()
 
     def create_cursor(self, name: str | None = None) -> Any:
         if self.timezone != UTC:

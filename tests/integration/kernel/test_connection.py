@@ -1,16 +1,20 @@
-"""After the server was restarted the next request finds it again, whichever kind of cursor it begins with."""
+"""After the server was restarted the next request finds it again, whichever kind of cursor it begins with; while it
+lives, it is not asked at every request whether it does."""
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import pytest
-from django.db import close_old_connections, connection
+from django.db import ProgrammingError, close_old_connections, connection
 
 from accounts.models import Investor
 from bridge.kernel import bulk
+from bridge.kernel.postgresql import base
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -32,11 +36,67 @@ def _copy() -> None:
 def test_a_connection_that_died_between_requests_is_made_anew(first: Callable[[], None]) -> None:
     connection.ensure_connection()
     lost = connection.connection.info.backend_pid
-    parameters = connection.get_connection_params()
-    wanted = {name: parameters[name] for name in ("dbname", "user", "host", "port", "password") if name in parameters}
-    with psycopg.connect(**wanted, autocommit=True) as other:
+    with psycopg.connect(**_wanted(), autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s, 30000)", [lost])
 
     close_old_connections()  # as every request and every task begins
     first()
     assert connection.connection.info.backend_pid != lost
+
+
+@pytest.mark.django_db(transaction=True)
+class TestHowOftenTheServerIsAskedWhetherItLives:
+    @pytest.fixture
+    def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+        """A line for each time. The connection is new."""
+        answers: list[bool] = []
+        ask = base.base.DatabaseWrapper.is_usable
+
+        def told(wrapper: base.DatabaseWrapper) -> bool:
+            answers.append(ask(wrapper))
+            return answers[-1]
+
+        monkeypatch.setattr(base.base.DatabaseWrapper, "is_usable", told)
+        connection.close()
+        connection.ensure_connection()
+        return answers
+
+    def test_not_by_requests_that_follow_each_other(self, asked: list[bool]) -> None:
+        for _ in range(3):
+            close_old_connections()
+            _ask()
+        assert asked == []
+
+    def test_again_after_a_while_and_then_not_for_as_long(
+        self, asked: list[bool], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        later = base.monotonic() + base.ASKED_EVERY
+        monkeypatch.setattr(base, "monotonic", lambda: later)
+        for _ in range(3):
+            close_old_connections()
+            _ask()
+        assert asked == [True]
+
+    def test_after_an_error(self, asked: list[bool]) -> None:
+        with pytest.raises(ProgrammingError):
+            bulk.execute("SELECT * FROM nowhere")
+        close_old_connections()
+        _ask()
+        assert asked == [True]
+
+    def test_where_the_line_says_something(self, asked: list[bool]) -> None:
+        """Only a message, so that the line is good after all: whoever speaks is asked."""
+        bulk.execute("LISTEN here")
+        with psycopg.connect(**_wanted(), autocommit=True) as other:
+            other.execute("NOTIFY here")
+        fileno = connection.connection.fileno()
+        select.select([fileno], [], [], 30)
+        close_old_connections()
+        _ask()
+        assert asked == [True]
+
+
+def _wanted() -> dict[str, Any]:
+    """How to connect beside Django."""
+    parameters = connection.get_connection_params()
+    return {name: parameters[name] for name in ("dbname", "user", "host", "port", "password") if name in parameters}
