@@ -27,10 +27,12 @@ def observe(
     at: datetime | None = None,
     heard: dict[str, list[bool]] | None = None,
     patience: int = PATIENCE,
+    keep: bool = True,
 ) -> dict[uuid.UUID, BalanceObservation]:
     """Ask for each balance and store what was said. An account whose institution does not answer is left out, and
     after `patience` calls in a row without an answer its others are not asked. `heard` takes, per institution, whether
-    each call was answered. `at`: the time, where the caller has just asked for it.
+    each call was answered. `at`: the time, where the caller has just asked for it. `keep`: False where the caller
+    stores what was said with what it does next (`services.keep_observations`), in one commit.
 
     Raises `RuntimeError` inside a transaction: no network there.
     """
@@ -40,9 +42,12 @@ def observe(
         return {}
     moment = at or clock.now()  # before the calls, as are the totals just read: what they miss, we subtract
     balances = _ask(accounts, {} if heard is None else heard, patience)
-    return services.record_observations(
+    observed = services.observed(
         seen=[(account, balances[account.id]) for account in accounts if account.id in balances], fetched_at=moment
     )
+    if keep:
+        services.keep_observations(rows=observed)
+    return {row.account_id: row for row in observed}
 
 
 def _ask(accounts: list[InvestorAccount], heard: dict[str, list[bool]], patience: int) -> dict[uuid.UUID, Balance]:

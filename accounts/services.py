@@ -138,12 +138,10 @@ def _new_account(row: NewAccount, known: set[uuid.UUID], moment: datetime) -> In
     return account
 
 
-def record_observations(
-    *, seen: Sequence[tuple[InvestorAccount, Balance]], fetched_at: datetime
-) -> dict[uuid.UUID, BalanceObservation]:
-    """Store balances as institutions gave them. The accounts are as they were read before the institutions were
-    asked: their total of acknowledged withdrawals then is what these balances are sure to know."""
-    observed = [
+def observed(*, seen: Sequence[tuple[InvestorAccount, Balance]], fetched_at: datetime) -> list[BalanceObservation]:
+    """Balances as institutions gave them, not yet stored. The accounts are as they were read before the institutions
+    were asked: their total of acknowledged withdrawals then is what these balances are sure to know."""
+    return [
         kernel_rows.new(
             BalanceObservation,
             {
@@ -156,8 +154,11 @@ def record_observations(
         )
         for account, balance in seen
     ]
-    bulk.insert(BalanceObservation, observed)
-    return {row.account_id: row for row in observed}
+
+
+def keep_observations(*, rows: Sequence[BalanceObservation]) -> None:
+    """Store what `observed` made, with one statement."""
+    bulk.insert(BalanceObservation, list(rows))
 
 
 def store_credential(*, institution: str, name: str, secret: str, actor: Actor) -> Credential:

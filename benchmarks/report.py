@@ -245,6 +245,8 @@ def _where(figures: dict[str, Any]) -> str:
     for name, row in figures.items():
         said = row.get("settings", {})
         text = ", ".join(f"{key} {value}" for key, value in said.items() if key != "version")
+        if row.get("warning"):
+            text += f". **{row['warning']}**"
         rows.append((f"`docs/figures/{name}.json`", f"PostgreSQL {said.get('version')}; {text}"))
     return _table(("file", "taken under"), rows)
 

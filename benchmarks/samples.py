@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+STEADY = 2.0  # times; a reference that swings by more makes ratios of chance
+
 
 @dataclass
 class Paired:
@@ -56,6 +58,16 @@ class Reference:
     def forget(self) -> None:
         """What follows is too long after the last run to be its neighbour."""
         self._last = None
+
+    def warning(self) -> str:
+        """What a reader must know of a run whose reference was not one: nothing where it was steady."""
+        least, most = min(self.seen, default=0.0), max(self.seen, default=0.0)
+        if most <= STEADY * least:
+            return ""
+        return (
+            f"pgbench itself did between {least:,.0f} and {most:,.0f} transactions a second in this run: the ratios "
+            "are of a machine that changed under them. Take them again before you rely on one."
+        )
 
     def _take(self) -> float:
         self.seen.append(self._run())

@@ -67,6 +67,8 @@ class Suite:
             self._reference.forget()
         self.figures["reference"] = summary(self._reference.seen) if self._reference.seen else None
         self.figures["memory_postgres_mb"] = _mb(self._servers.memory())
+        self.figures["warning"] = self._reference.warning()
+        self._say(self.figures["warning"] or "pgbench kept its pace.")
         self._check()
         return self.figures | headline(self.figures)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,9 +21,13 @@ from transfers.policy import LAYERS, resolved
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The newest balance of each account as its institution gave it. An account that is missing is not known."""
+    """The newest balance of each account as its institution gave it. An account that is missing is not known.
+
+    `unkept`: those that were asked for just now and are to be stored with what is done on their strength.
+    """
 
     observations: dict[uuid.UUID, BalanceObservation] = field(default_factory=dict)
+    unkept: Sequence[BalanceObservation] = ()
 
 
 def gather(*, account_ids: Iterable[uuid.UUID], max_age: int) -> Facts:
@@ -35,9 +39,9 @@ def gather(*, account_ids: Iterable[uuid.UUID], max_age: int) -> Facts:
     return Facts(_fresh(wanted, newest_observations(wanted), clock.now(), timedelta(seconds=max_age)))
 
 
-def gather_for_requests(account_ids: Iterable[uuid.UUID]) -> Facts:
+def gather_for_requests(account_ids: Iterable[uuid.UUID], *, keep: bool = True) -> Facts:
     """`gather` by the age that the parameters allow for requests: these, the time, the circuits and the balances that
-    we have in one statement."""
+    we have in one statement. Without `keep` what an institution says now is `unkept`."""
     wanted = set(account_ids)
     first, *found = bulk.execute(_BEFORE, [clock.given(), columns.uuids(wanted)]).fetchall()
     moment, layers_text, ailing_text, *_ = first
@@ -45,7 +49,9 @@ def gather_for_requests(account_ids: Iterable[uuid.UUID]) -> Facts:
     known = {row.account_id: row for row in newest}
     age = resolved(LAYERS.read(layers_text)).balance_age_create
     ailing: dict[str, bool] = dict(json.loads(ailing_text or "[]"))
-    return Facts(_fresh(wanted, known, moment, timedelta(seconds=age), ailing))
+    observations = _fresh(wanted, known, moment, timedelta(seconds=age), ailing, keep=keep)
+    asked = [] if keep else [row for row in observations.values() if row is not known.get(row.account_id)]
+    return Facts(observations, asked)
 
 
 def _fresh(
@@ -54,6 +60,8 @@ def _fresh(
     moment: datetime,
     age: timedelta,
     ailing: dict[str, bool] | None = None,
+    *,
+    keep: bool = True,
 ) -> dict[uuid.UUID, BalanceObservation]:
     """`ailing` as `circuits.ailing` has just said."""
     oldest = moment - age
@@ -67,7 +75,7 @@ def _fresh(
         stale = sorted(set(stale) - set(silent.values_list("pk", flat=True)))
     if stale:
         heard: dict[str, list[bool]] = {}
-        known = {**known, **observe(account_ids=stale, at=moment, heard=heard)}
+        known = {**known, **observe(account_ids=stale, at=moment, heard=heard, keep=keep)}
         circuits.heard(heard, known=ailing)
     return known
 

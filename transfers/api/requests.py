@@ -101,8 +101,8 @@ def as_request(body: dict[str, Any]) -> services.TransferRequest:
     )
 
 
-def seen_for(wanted: services.TransferRequest) -> facts.Facts:
-    return facts.gather_for_requests([wanted.source_account_id])
+def seen_for(wanted: services.TransferRequest, *, keep: bool) -> facts.Facts:
+    return facts.gather_for_requests([wanted.source_account_id], keep=keep)
 
 
 class TransfersView(BridgeView):
@@ -126,7 +126,7 @@ class TransfersView(BridgeView):
         wanted = wanted_by(request, actor)
         render = render_each(status=201, location=request.path, inside=sees_everything(request.user))
         (answer,) = services.request_transfers_once(
-            requests=[wanted], keys=[key], actor=actor, facts=seen_for(wanted), render=render
+            requests=[wanted], keys=[key], actor=actor, facts=seen_for(wanted, keep=False), render=render
         )
         if isinstance(answer, Refused):
             raise refuse(answer.error)
@@ -206,7 +206,7 @@ class TransferCheckView(BridgeView):
     def post(self, request: Request) -> Response:
         actor = actor_of(request)
         wanted = wanted_by(request, actor)
-        (result,) = services.check_transfers(requests=[wanted], actor=actor, facts=seen_for(wanted))
+        (result,) = services.check_transfers(requests=[wanted], actor=actor, facts=seen_for(wanted, keep=True))
         if isinstance(result, Refused):
             raise refuse(result.error)
         made = result.decisions if sees_everything(request.user) else disclosure.decisions(result.decisions)

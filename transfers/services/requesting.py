@@ -13,6 +13,7 @@ from typing import Any
 
 from accounts import holds
 from accounts.models import InvestorAccount
+from accounts.services import keep_observations
 from bridge.approvals.services import Proposal
 from bridge.events.services import EPOCH
 from bridge.kernel import compiled, crashpoints, idempotency, ids, rows
@@ -122,12 +123,15 @@ def request_transfers_once(
 ) -> list[idempotency.Answer | Refused]:
     """`request_transfers`, each request under a key of its own, all of them different.
 
+    What the facts have unkept is stored in the same commit.
+
     Per request: the answer that `render` gave and that is now kept under its key, the one kept earlier (`replayed`),
     or the refusal, after which the key is free: also `RequestInFlight` and `IdempotencyKeyReused`.
     """
     taking = idempotency.Taking(keys, also=(EPOCH, LAYERS, RULES))
     with unit_of_work(taking) as moment, together():
         known = taking.known()
+        keep_observations(rows=facts.unkept)
         fresh = [number for number, found in enumerate(known) if found is None]
         given, opened = _open([requests[number] for number in fresh], actor, facts, moment)
         results = dict(zip(fresh, given, strict=True))

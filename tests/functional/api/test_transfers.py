@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Investor
+from accounts.models import BalanceObservation, Investor
 from bridge.kernel import clock
 from bridge.kernel.results import Role
 from funds.models import Fund
@@ -41,6 +41,33 @@ def test_a_request_that_passes_is_approved_held_and_reserved(world: World) -> No
     assert answer["Location"] == f"{URL}/{transfer['id']}"
     world.account.refresh_from_db()
     assert world.account.held == 250_000
+
+
+def test_the_balance_that_was_asked_for_is_stored_in_the_same_statement_as_the_transfer(world: World) -> None:
+    def kept() -> list[int]:
+        return list(BalanceObservation.objects.filter(account=world.account).values_list("available", flat=True))
+
+    with CaptureQueriesContext(connection) as captured:
+        transfer = world.request()
+    writes = [query["sql"] for query in captured.captured_queries if 'INSERT INTO "accounts_balanceobs' in query["sql"]]
+    assert transfer["state"] == "approved"
+    assert len(kept()) == 1
+    assert len(writes) == 1
+    assert 'INSERT INTO "transfers_transfer"' in writes[0]
+
+    world.request()
+    assert len(kept()) == 1  # it is young enough for the next request
+
+
+def test_the_balance_is_stored_also_where_the_request_is_refused(world: World) -> None:
+    body = world.body(fund="fund_01k9yq3v5ef1ss6r0b1v8kq2xj")
+    assert world.client.post(URL, body, headers=fresh_key()).status_code == 422
+    assert BalanceObservation.objects.filter(account=world.account).count() == 1
+
+
+def test_the_balance_is_stored_also_where_it_is_only_checked(world: World) -> None:
+    assert world.client.post(f"{URL}/check", world.body()).status_code == 200
+    assert BalanceObservation.objects.filter(account=world.account).count() == 1
 
 
 def test_a_request_that_the_rules_reject_is_answered_with_201_and_why(world: World) -> None:
