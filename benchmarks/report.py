@@ -33,6 +33,7 @@ GOALS = (  # name in the JSON, what it is, goal, whether more is better
 )
 HOUR = 3600
 RATES = (10_000, 100_000, 1_000_000, 10_000_000)
+ONE_BY_ONE = 100_000  # an hour; where more come, none comes alone
 
 
 def main() -> None:
@@ -180,15 +181,19 @@ def _lists(figures: dict[str, Any]) -> str:
     return _table(("list", *(f"{int(size):,}: p50 / p99 ms (blocks)" for size in sizes)), rows)
 
 
-def per_transfer(figures: dict[str, Any]) -> dict[str, float] | None:
-    """What one transfer takes from request to completed, in bulk with the largest batches: the model's constants."""
+def per_transfer(figures: dict[str, Any], *, smallest: bool = False) -> dict[str, float] | None:
+    """What one transfer takes from being asked for in bulk to completed: the model's constants.
+
+    By two workers in the largest batches, or in batches of one.
+    """
     history, bench = figures.get("history"), figures.get("bench")
     if not history or not bench:
         return None
     first = next(iter(history["sizes"].values()))
     base = int(next(iter(history["sizes"])))
     engine = bench["engine"]
-    key = max((k for k in engine if k.startswith("spread_w2_")), key=lambda k: int(k.split("_b")[1]))
+    sizes = sorted((int(k.split("_b")[1]), k) for k in engine if k.startswith("spread_w2_"))
+    key = sizes[0 if smallest else -1][1]
     drain, request = engine[key], first["request"]
     used, asked = drain["postgres"], request["postgres"]
     return {
@@ -202,8 +207,8 @@ def per_transfer(figures: dict[str, Any]) -> dict[str, float] | None:
 
 
 def _model(figures: dict[str, Any]) -> str:
-    cost = per_transfer(figures)
-    if cost is None:
+    cost, alone = per_transfer(figures), per_transfer(figures, smallest=True)
+    if cost is None or alone is None:
         return "Not measured yet.\n"
     rows = []
     for rate in RATES:
@@ -217,19 +222,28 @@ def _model(figures: dict[str, Any]) -> str:
                 f"{second * cost['syncs']:,.1f}",
                 f"{second * cost['commits']:,.1f}",
                 f"{rate * 24 * cost['disk_bytes'] / 1e9:,.0f}",
+                f"{second * (alone['python_us'] + alone['postgres_us']) / 1e6:,.2f}" if rate <= ONE_BY_ONE else "–",
+                f"{second * alone['syncs']:,.1f}" if rate <= ONE_BY_ONE else "–",
             )
         )
-    head = ("transfers an hour", "Python cores", "PostgreSQL cores", "WAL MB/s", "fsyncs/s", "commits/s", "GB a day")
+    head = ("transfers an hour", "Python cores", "PostgreSQL cores", "WAL MB/s", "fsyncs/s", "commits/s", "GB a day",
+            "all cores, batches of one", "fsyncs/s, batches of one")  # fmt: skip
     return _table(head, rows)
 
 
 def _constants(figures: dict[str, Any]) -> str:
-    cost = per_transfer(figures)
-    if cost is None:
+    cost, alone = per_transfer(figures), per_transfer(figures, smallest=True)
+    if cost is None or alone is None:
         return "Not measured yet.\n"
     units = {"python_us": "µs of Python", "postgres_us": "µs of PostgreSQL", "wal_bytes": "bytes of WAL",
              "syncs": "fsyncs", "commits": "commits", "disk_bytes": "bytes on disk"}  # fmt: skip
-    return _table(("a transfer takes", "of"), [(f"{cost[name]:,.3g}", unit) for name, unit in units.items()])
+    rows = [(_figures(cost[name]), _figures(alone[name]), unit) for name, unit in units.items()]
+    return _table(("a transfer takes", "in batches of one", "of"), rows)
+
+
+def _figures(value: float) -> str:
+    """Three of them count."""
+    return f"{float(f'{value:.3g}'):,.5g}" if value < 1e5 else f"{float(f'{value:.3g}'):,.0f}"
 
 
 def _workers(figures: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import psycopg
 from psycopg import sql
@@ -65,7 +66,7 @@ class Servers:
         loose = [name for name in DURABLE if found[name] != "on"]
         if loose:
             raise EmbeddedError(f"A benchmark without {', '.join(loose)} would show nothing.")
-        return {"version": version, **found}
+        return {"version": version, "taken": datetime.now(UTC).date().isoformat(), "commit": _commit(), **found}
 
     def memory(self) -> int:
         """Bytes that PostgreSQL's processes have for themselves, shared ones counted once (Linux; 0 elsewhere)."""
@@ -73,6 +74,16 @@ class Servers:
         if leader is None:
             return 0
         return sum(resident(pid, own=True) for pid in children(leader.pid)) + resident(leader.pid)
+
+
+def _commit() -> str:
+    """Of which code the figures are; nothing outside of a clone."""
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)  # noqa: S603 our own
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
 
 
 def children(pid: int) -> list[int]:
