@@ -11,6 +11,7 @@ from django.db.models import BigIntegerField, QuerySet, UUIDField
 from accounts import cache
 from accounts.models import BalanceObservation, Investor, InvestorAccount
 from bridge.kernel import bulk, columns, compiled, rows
+from bridge.kernel.api.moments import moment
 from bridge.kernel.errors import NotFound
 
 _OBSERVED = ("id", "account_id", "available", "current", "acknowledged_before", "fetched_at")
@@ -77,7 +78,7 @@ def display_balance(account: InvestorAccount) -> dict[str, Any]:
         "held": fresh.held,
         "observed": seen.available,
         "currency": fresh.currency,
-        "as_of": seen.fetched_at.isoformat(),
+        "as_of": moment(seen.fetched_at),
     }
     cache.write(account.id, answer, ticket=ticket)
     return {**answer, "source": "institution"}

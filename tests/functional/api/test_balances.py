@@ -25,6 +25,7 @@ def test_a_kept_balance_costs_the_sign_in_alone(world: World, role: Role) -> Non
         again = read(world, client).json()
     assert [query["sql"].count("knox_authtoken") > 0 for query in seen.captured_queries] == [True]
     assert (first["source"], again["source"]) == ("institution", "cache")
+    assert first["as_of"].endswith("Z")
     assert again == {**first, "source": "cache"}
     assert "owner" not in again
 
