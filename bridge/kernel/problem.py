@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
 from rest_framework import exceptions
 
-from bridge.kernel.errors import BridgeError, NotFound
+from bridge.kernel.errors import BridgeError, NotFound, RequestInFlight
 from bridge.kernel.transactions import undone
 
 CONTENT_TYPE = "application/problem+json"
@@ -129,7 +129,8 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse 
     if isinstance(exc, OperationalError | InterfaceError):
         exc = Busy() if undone(exc) else DatabaseUnavailable()
     if isinstance(exc, BridgeError):
-        return respond_to(exc, request=request, headers={"Retry-After": "1"} if exc.status == 503 else None)
+        passing = exc.status == 503 or isinstance(exc, RequestInFlight)
+        return respond_to(exc, request=request, headers={"Retry-After": "1"} if passing else None)
     if not isinstance(exc, exceptions.APIException):
         return None
     code, title = next(((c, t) for kind, c, t in _FRAMEWORK if isinstance(exc, kind)), ("error", "Refused"))

@@ -76,6 +76,7 @@ def test_100_posts_with_one_key_make_one_transfer(stack: Stack, platform: httpx.
     assert all(answer.json() == fresh[0].json() for answer in made)
     others = [answer for answer in answers if answer.status_code != 201]
     assert all((answer.status_code, answer.json()["code"]) == (409, "request_in_flight") for answer in others)
+    assert all(answer.headers["Retry-After"] == "1" for answer in others)
     (only,) = every_page(platform, "/transfers", [("fund", fund)])
     assert only["id"] == fresh[0].json()["id"]
     until(lambda: platform.get(f"/transfers/{only['id']}").json()["state"] == "completed", patience=60, why=stack.log)
