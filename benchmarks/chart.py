@@ -40,18 +40,21 @@ def draw(figures: dict[str, Any]) -> str:
     ]
     if not rows:
         raise KeyError("engine")
-    return bars("Transfers completed per transaction of pgbench, same server", rows, one="pgbench = 1")
+    note = "To be taken again: pgbench did not keep its pace in this run." if figures.get("warning") else ""
+    return bars("Transfers completed per transaction of pgbench, same server", rows, one="pgbench = 1", note=note)
 
 
-def bars(title: str, rows: Sequence[Row], *, one: str | None) -> str:
-    """Bars that reach to the median, with a thin line over the range; a dashed line at 1 where `one` names it."""
+def bars(title: str, rows: Sequence[Row], *, one: str | None, note: str = "") -> str:
+    """Bars that reach to the median, with a thin line over the range; a dashed line at 1 where `one` names it. `note`
+    stands under the title."""
     most = max([1.0 if one else 0.0, *(row.values["max"] for row in rows)])
     unit = (WIDTH - LEFT - 70) / most
     height = TOP + len(rows) * (BAR + GAP) + 30
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" '
         f'font-size="13"><rect width="{WIDTH}" height="{height}" fill="#fff"/>'
-        f'<text x="12" y="26" font-size="16">{escape(title)}</text>'
+        f'<text x="12" y="22" font-size="16">{escape(title)}</text>'
+        f'<text x="12" y="40" fill="#b3261e">{escape(note)}</text>'
     ]
     for number, row in enumerate(rows):
         y = TOP + number * (BAR + GAP)
