@@ -91,5 +91,9 @@ def _set_all(keys: Sequence[str], value: str) -> None:
     if client is None:
         cache.set_many(dict.fromkeys(keys, value), _GENERATION_TTL)
         return
-    named = str(client.make_key("")).__add__
-    client.get_client(write=True).eval(_SET_ALL, len(keys), *map(named, keys), client.encode(value), _GENERATION_TTL)
+    named = list(map(str(client.make_key("")).__add__, keys))
+    encoded, server = client.encode(value), client.get_client(write=True)
+    if len(named) == 1:
+        server.set(named[0], encoded, ex=_GENERATION_TTL)
+    else:
+        server.eval(_SET_ALL, len(named), *named, encoded, _GENERATION_TTL)

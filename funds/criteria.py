@@ -56,8 +56,10 @@ class Criteria:
         investor_ids: Iterable[uuid.UUID],
         at: datetime,
         transfer_ids: Iterable[uuid.UUID] = (),
+        profiles: dict[uuid.UUID, ComplianceProfile] | None = None,
     ) -> Criteria:
-        """At most five queries, whatever the size of the batch; fewer where funds ask for little."""
+        """At most five queries, whatever the size of the batch; fewer where funds ask for little. `profiles` where they
+        have been read already, of all investors."""
         every = list(funds)
         investors = set(investor_ids)
         asking = [fund.id for fund in every if fund.required_documents or fund.regime != Fund.Regime.NONE]
@@ -65,7 +67,7 @@ class Criteria:
         return cls(
             at=at,
             rows=RULES.at(at),
-            profiles=_profiles(investors),
+            profiles=_profiles(investors) if profiles is None else profiles,
             subscriptions={(row.fund_id, row.investor_id): row for row in papers},
             owners=_owners([fund for fund in every if fund.regime != Fund.Regime.NONE]),
             overrides=_overrides(list(transfer_ids), at),

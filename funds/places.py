@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from django.db.models import F, Q
 from django.db.models.lookups import LessThanOrEqual
@@ -143,7 +143,7 @@ class Places:
         require_atomic()
         wanted = list(pairs)
         places = cls(_rooms(locking.lock(FundCapacity.objects.all(), {fund for fund, _ in wanted})))
-        by_id = places._take(locking.lock(Allocation.objects.all(), _allocation_ids(wanted)))
+        by_id = places._take(_locked_allocations(wanted))
         return places._with_reservations(by_id, transfer_ids)
 
     @classmethod
@@ -162,7 +162,7 @@ class Places:
         """The same without locks, to look and not to touch: it cannot be saved in earnest."""
         wanted = list(pairs)
         places = cls(_rooms(compiled.by_key(FundCapacity, {fund for fund, _ in wanted})))
-        places._take(compiled.by_key(Allocation, _allocation_ids(wanted)))
+        places._take(_ALLOCATIONS(**_pairs(wanted)) if wanted else ())
         return places
 
     def _with_reservations(self, by_id: dict[uuid.UUID, _Place], transfer_ids: Iterable[uuid.UUID]) -> Places:
@@ -186,7 +186,7 @@ class Places:
             room.seat_limit, room.hard_cap, room.seats_taken = row.seat_limit, row.hard_cap, row.seats_taken
             room.reserved, room.confirmed = row.reserved, row.confirmed
         known = {place.id: place for place in self._every}
-        for allocation in locking.lock(Allocation.objects.all(), _allocation_ids(pairs)):
+        for allocation in _locked_allocations(pairs):
             if (place := known.get(allocation.id)) is not None:
                 place.reserved, place.confirmed = allocation.reserved, allocation.confirmed
             else:
@@ -428,14 +428,25 @@ def _rooms(capacities: Iterable[FundCapacity]) -> dict[uuid.UUID, _Room]:
     }
 
 
-def _allocation_ids(pairs: Iterable[Pair]) -> list[uuid.UUID]:
+# Found by fund and investor, read or locked by id.
+_OF_PAIRS = compiled.AnyFrom(
+    "SELECT a.id FROM unnest(%s::uuid[], %s::uuid[]) AS w(fund_id, investor_id) "
+    "JOIN funds_allocation AS a USING (fund_id, investor_id)",
+    "funds",
+    "investors",
+)
+_ALLOCATIONS = compiled.Rows(Allocation, lambda: Allocation.objects.filter(_OF_PAIRS).order_by())
+_LOCKED = compiled.Rows(
+    Allocation, lambda: Allocation.objects.filter(_OF_PAIRS).select_for_update(no_key=True).order_by("pk")
+)
+
+
+def _pairs(pairs: Iterable[Pair]) -> dict[str, Any]:
+    funds, investors = zip(*pairs, strict=True)
+    return {"funds": columns.uuids(funds), "investors": columns.uuids(investors)}
+
+
+def _locked_allocations(pairs: list[Pair]) -> list[Allocation]:
     """Of those of these (fund, investor) that have one."""
-    wanted = list(pairs)
-    if not wanted:
-        return []
-    found = bulk.execute(
-        "SELECT a.id FROM unnest(%s::uuid[], %s::uuid[]) AS w(fund_id, investor_id) "
-        "JOIN funds_allocation AS a USING (fund_id, investor_id)",
-        [columns.uuids(fund for fund, _ in wanted), columns.uuids(investor for _, investor in wanted)],
-    )
-    return [row[0] for row in found.fetchall()]
+    locking.claim_rank(Allocation)
+    return _LOCKED(**_pairs(pairs)) if pairs else []

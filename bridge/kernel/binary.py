@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from struct import Struct, error
 from typing import Any
 from uuid import UUID
@@ -65,8 +65,14 @@ def element_for(field: Field) -> tuple[str, Writer]:
     return "text" if kind == "varchar" else kind, _WRITERS[kind]
 
 
-def array(kind: str, elements: Sequence[bytes]) -> Array:
-    return Array(_array_head(1, 1, OIDS[kind], len(elements), 1) + b"".join(elements))
+def array(oid: int, elements: Sequence[bytes]) -> Array:
+    """One dimension, of this type (`OIDS`)."""
+    return Array(_head_of(oid, len(elements)) + b"".join(elements))
+
+
+@lru_cache(maxsize=1024)
+def _head_of(oid: int, count: int) -> bytes:
+    return _array_head(1, 1, oid, count, 1)
 
 
 def copied(written: Sequence[Iterable[bytes]]) -> bytes:
@@ -77,6 +83,10 @@ def copied(written: Sequence[Iterable[bytes]]) -> bytes:
 
 def _texts(values: Values, before: bytes = b"") -> list[bytes]:
     """`before` stands in front of each text."""
+    if len(values) == 1:
+        (value,) = values
+        encoded = before + str(value).encode()
+        return [NULL if value is None else _length(len(encoded)) + encoded]
     known = {None: NULL}
     for value in set(values) - {None}:
         encoded = before + str(value).encode()

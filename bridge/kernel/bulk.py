@@ -10,7 +10,7 @@ Statements are prepared: their text depends on the table alone, never on the num
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -92,20 +92,23 @@ def update_columns(model: type[Model], key: Sequence[Any], values: Mapping[str, 
 
 
 def _column(model: type[Model], name: str, rows: Sequence[Any]) -> list[Any]:
-    return list(map(attrgetter(_field(model, name).attname), rows))
-
-
-def _arrays(model: type[Model], names: Sequence[str], values: Iterable[Sequence[Any]]) -> list[columns.Array]:
-    arrays = []
-    for name, column in zip(names, values, strict=True):
-        kind, write = _element(model, name)
-        arrays.append(binary.array(kind, write(column)))
-    return arrays
+    return list(map(_reader(model, name), rows))
 
 
 @cache
-def _element(model: type[Model], name: str) -> tuple[str, binary.Writer]:
-    return binary.element_for(_field(model, name))
+def _reader(model: type[Model], name: str) -> Callable[[Any], Any]:
+    return attrgetter(_field(model, name).attname)
+
+
+def _arrays(model: type[Model], names: tuple[str, ...], values: Iterable[Sequence[Any]]) -> list[columns.Array]:
+    array = binary.array
+    return [array(oid, write(column)) for (oid, write), column in zip(_elements(model, names), values, strict=True)]
+
+
+@cache
+def _elements(model: type[Model], names: tuple[str, ...]) -> list[tuple[int, binary.Writer]]:
+    found = [binary.element_for(_field(model, name)) for name in names]
+    return [(binary.OIDS[kind], write) for kind, write in found]
 
 
 @cache

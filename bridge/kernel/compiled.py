@@ -48,6 +48,21 @@ class Given(Func):
         return f"%s::{self._type}", [self._slot]
 
 
+class AnyFrom(Func):
+    """A condition: this row's primary key is one of those that this SQL selects. Its parameters, `%s`, are given by
+    name, in this order."""
+
+    output_field = BooleanField()
+
+    def __init__(self, sql: str, *names: str) -> None:
+        super().__init__(F("pk"))
+        self._sql, self._slots = sql, [Slot(name) for name in names]
+
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        sql, params = compiler.compile(self.source_expressions[0])
+        return f"{sql} = ANY(ARRAY({self._sql}))", [*params, *self._slots]
+
+
 class AnyOf(Func):
     """A condition: this row's key is one of those given by name, as one array of this SQL type."""
 
@@ -93,11 +108,10 @@ class Tuples:
         self._made: tuple[_Statement, list[_Converter]] | None = None
 
     def __call__(self, **given: Any) -> list[tuple[Any, ...]]:
-        statement, converters = self._made or self._compile()
-        found = statement.run(given).fetchall()
-        return _converted(found, converters) if converters else found
+        statement, converters = self._made or self.compiled()
+        return _converted(statement.run(given).fetchall(), converters)
 
-    def _compile(self) -> tuple[_Statement, list[_Converter]]:
+    def compiled(self) -> tuple[_Statement, list[_Converter]]:
         compiler = self._build().query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
         found = compiler.get_converters([column[0] for column in compiler.select[: compiler.col_count]])
@@ -125,6 +139,35 @@ def by_key(model: type[M], keys: Iterable[Any], *, key: str = "pk", only: Sequen
     return rows.found(model, _by_key(model, key, names)(keys=columns.any_of(wanted)), names)
 
 
+def several(wanted: Mapping[type[Model], Iterable[Any]]) -> dict[type[Any], list[Any]]:
+    """`by_key` of more than one model in one statement: per model the rows with these primary keys."""
+    models = tuple(wanted)
+    text, converters, starts = _several(models)
+    cursor = connection.prepared_cursor()  # type: ignore[attr-defined]
+    cursor.execute(text, [columns.any_of(list(keys)) for keys in wanted.values()])
+    parts: list[list[Any]] = [[] for _ in models]
+    for number, *values in _converted(cursor.fetchall(), converters):
+        parts[number].append(values[starts[number] : starts[number + 1]])
+    return {model: rows.found(model, part) for model, part in zip(models, parts, strict=True)}
+
+
+@cache
+def _several(models: tuple[type[Model], ...]) -> tuple[str, list[_Converter], list[int]]:
+    """The text, whose first column says of which model a row is, and where each model's columns begin after it."""
+    statements, converters, starts = [], [], [0]
+    for model in models:
+        statement, own = _by_key(model, "pk", rows.names(model)).compiled()
+        statements.append(statement.sql)
+        converters += [(1 + starts[-1] + place, *how) for place, *how in own]
+        starts.append(starts[-1] + len(rows.names(model)))
+    nothing = [", ".join(f"NULL::{field.rel_db_type(connection)}" for field in _fields(model)) for model in models]
+    parts = []
+    for number, sql in enumerate(statements):
+        every = ", ".join([*nothing[:number], "q.*", *nothing[number + 1 :]])
+        parts.append(f"SELECT {number}, {every} FROM ({sql}) AS q")  # noqa: S608 our own text
+    return " UNION ALL ".join(parts), converters, starts
+
+
 def locked(model: type[M], keys: Iterable[Any], *, only: Sequence[str] = ()) -> list[M]:
     """The rows with these primary keys, locked FOR NO KEY UPDATE in the order of the keys. See `locking.lock`."""
     wanted = list(keys)
@@ -150,6 +193,11 @@ def _locked(model: type[Model], names: tuple[str, ...]) -> Tuples:
             .values_list(*names)
         ),
     )
+
+
+def _fields(model: type[Model]) -> list[Any]:
+    """The fields of all columns, in the order of `rows.names`; of a foreign key the one that it points to."""
+    return [getattr(field, "target_field", field) for field in model._meta.concrete_fields]
 
 
 def _type_of(model: type[Model], key: str) -> str:
@@ -230,7 +278,9 @@ class _ThisRow(Func):
         return f'{sql} = v."{_KEY}"', [*params]
 
 
-def _converted(found: Sequence[Sequence[Any]], converters: Sequence[_Converter]) -> list[tuple[Any, ...]]:
+def _converted(found: list[tuple[Any, ...]], converters: Sequence[_Converter]) -> list[tuple[Any, ...]]:
+    if not converters:
+        return found
     values: list[Any] = [list(column) for column in zip(*found, strict=True)]
     if values:
         for place, functions, expression in converters:

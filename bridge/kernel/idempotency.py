@@ -26,21 +26,22 @@ from bridge.kernel.transactions import Reading, require_atomic
 
 MAX_KEY = 255
 _SCOPE = ("principal", "method", "route", "key")
-_TAKE = """
-    WITH clock AS (SELECT {time} AS at)
-    SELECT at, ARRAY(
-        SELECT pg_try_advisory_xact_lock(number) FROM unnest(%s::bigint[]) WITH ORDINALITY AS k(number, n) ORDER BY n
-    ){more} FROM clock
-"""
 # Each key by itself: a join would be planned for ten keys, whatever their number. Neither way saves it from a plan that
 # was made for a short table; that the connection gives up its plans does (`bridge.kernel.postgresql`).
 _LOOK_UP = """
-    SELECT k.n, i.body_hash, i.status, i.answer, i.headers
+    SELECT {columns}
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS k(principal, method, route, key, n)
     CROSS JOIN LATERAL (
         SELECT body_hash, status, answer, headers FROM kernel_idempotencykey AS i
         WHERE i.principal = k.principal AND i.method = k.method AND i.route = k.route AND i.key = k.key LIMIT 1
     ) AS i
+"""
+_STORED = _LOOK_UP.format(columns="k.n, i.body_hash, i.status, i.answer, i.headers")
+_TAKE = """
+    WITH clock AS (SELECT {time} AS at)
+    SELECT at, ARRAY(
+        SELECT pg_try_advisory_xact_lock(number) FROM unnest(%s::bigint[]) WITH ORDINALITY AS k(number, n) ORDER BY n
+    ), ARRAY({stored}){more} FROM clock
 """
 
 
@@ -90,7 +91,7 @@ def replay(key: Key) -> Answer | None:
 
 
 def replay_each(keys: Sequence[Key]) -> list[Answer | BridgeError | None]:
-    """`replay` for many different keys in two statements, whatever their number.
+    """`replay` for many different keys in one statement, whatever their number; two where some are stored.
 
     Per key: the stored answer, None where it is free and now taken, or the error that `replay` raises.
     """
@@ -107,18 +108,26 @@ class Taking:
         known = taking.known()
 
     `also`: what else comes with it, for whoever asks for it in this unit of work.
+
+    The statement looks for the keys as of its beginning, and may take a key whose last holder has committed since. The
+    constraint `idempotency_key_once` then refuses to store a second answer, all of this unit of work is undone, and
+    `retried` begins it again: it finds the answer. So who takes a key is `retried`.
     """
 
     def __init__(self, keys: Sequence[Key], also: Sequence[Reading[Any]] = ()) -> None:
         self._keys, self._also = keys, also
         self._taken: list[bool] = []
+        self._stored: list[int] = []
 
     def __call__(self) -> datetime:
         """Try to take the keys for this transaction; gives its time."""
         require_atomic()
+        text = _TAKE.format(
+            time=clock.SQL, stored=_LOOK_UP.format(columns="k.n"), more="".join(f", {one.sql}" for one in self._also)
+        )
         numbers = columns.any_of([key.lock_number for key in self._keys])
-        text = _TAKE.format(time=clock.SQL, more="".join(f", {reading.sql}" for reading in self._also))
-        moment, self._taken, *values = bulk.execute(text, [clock.given(), numbers]).fetchone()
+        given = [clock.given(), numbers, *_scopes(self._keys)]
+        moment, self._taken, self._stored, *values = bulk.execute(text, given).fetchone()
         for reading, value in zip(self._also, values, strict=True):
             reading.heard(value)
         told: datetime = moment
@@ -126,15 +135,17 @@ class Taking:
 
     def known(self) -> list[Answer | BridgeError | None]:
         """What `replay_each` gives."""
-        if not self._keys:
-            return []
-        # Only a statement that begins after the locks were taken sees what their last holders committed.
-        scopes = [columns.texts([getattr(key, name) for key in self._keys]) for name in _SCOPE]
-        stored = {n - 1: row for n, *row in bulk.execute(_LOOK_UP, scopes).fetchall()}
+        stored = {}
+        if self._stored:
+            stored = {n - 1: row for n, *row in bulk.execute(_STORED, _scopes(self._keys)).fetchall()}
         return [
             RequestInFlight() if not taken else _stored(key, *stored[n]) if n in stored else None
             for n, (key, taken) in enumerate(zip(self._keys, self._taken, strict=True))
         ]
+
+
+def _scopes(keys: Sequence[Key]) -> list[Any]:
+    return [columns.texts([getattr(key, name) for key in keys]) for name in _SCOPE]
 
 
 def keep(key: Key, answer: Answer, *, at: datetime) -> None:

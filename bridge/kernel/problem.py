@@ -126,8 +126,10 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse 
         exc = NotFound(what="thing")
     if isinstance(exc, DjangoPermissionDenied):
         exc = exceptions.PermissionDenied()
-    if isinstance(exc, OperationalError | InterfaceError):
-        exc = Busy() if undone(exc) else DatabaseUnavailable()
+    if undone(exc):
+        exc = Busy()
+    elif isinstance(exc, OperationalError | InterfaceError):
+        exc = DatabaseUnavailable()
     if isinstance(exc, BridgeError):
         passing = exc.status == 503 or isinstance(exc, RequestInFlight)
         return respond_to(exc, request=request, headers={"Retry-After": "1"} if passing else None)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+import psycopg
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from bridge.kernel import bulk, clock, locking
 
@@ -21,6 +22,8 @@ from bridge.kernel import bulk, clock, locking
 DATABASE_FAULTS = (OperationalError, InterfaceError)
 # deadlock_detected, serialization_failure: PostgreSQL has undone the whole transaction, so it may simply begin again.
 UNDONE = ("40P01", "40001")
+# Somebody has stored an answer under this key since we looked for one (`idempotency.Taking`).
+ANSWERED = "idempotency_key_once"
 TRIES = 5
 PAUSE_MS = 20  # before the second try at most; doubled before each further one
 P = ParamSpec("P")
@@ -84,11 +87,12 @@ def unit_of_work(begin: Callable[[], datetime] = clock.now) -> Iterator[datetime
 
 
 def retried(service: Callable[P, R]) -> Callable[P, R]:
-    """For a service that is one `unit_of_work`: begin it again when PostgreSQL chose it as the victim of a deadlock.
+    """For a service that is one `unit_of_work`: begin it again when PostgreSQL chose it as the victim of a deadlock, or
+    when another has just answered under the same idempotency key.
 
-    Nothing of a victim was committed, so this is safe whatever the service does. At most `TRIES` times, with a pause
-    that grows and differs between rivals; then the `OperationalError` goes up: the engine's work is due again after
-    its lease, the API answers 503 `busy` with `Retry-After`. Arguments must not be used up by reading them.
+    Nothing of it was committed, so this is safe whatever the service does. At most `TRIES` times, with a pause that
+    grows and differs between rivals; then the error goes up: the engine's work is due again after its lease, the API
+    answers 503 `busy` with `Retry-After`. Arguments must not be used up by reading them.
     """
 
     @functools.wraps(service)
@@ -96,7 +100,7 @@ def retried(service: Callable[P, R]) -> Callable[P, R]:
         for tried in range(1, TRIES):
             try:
                 return service(*args, **kwargs)
-            except OperationalError as error:
+            except (OperationalError, IntegrityError) as error:
                 if not undone(error):
                     raise
                 logger.warning("%s was undone by the database (try %d): %s", service.__name__, tried, error)
@@ -107,8 +111,11 @@ def retried(service: Callable[P, R]) -> Callable[P, R]:
 
 
 def undone(error: BaseException) -> bool:
-    """Whether the database says that nothing of the failed transaction was committed."""
-    return getattr(error.__cause__, "sqlstate", None) in UNDONE
+    """Whether the database has undone all of a transaction that may simply begin again."""
+    cause = error.__cause__
+    if isinstance(cause, psycopg.errors.UniqueViolation):
+        return cause.diag.constraint_name == ANSWERED
+    return getattr(cause, "sqlstate", None) in UNDONE
 
 
 def require_atomic() -> None:

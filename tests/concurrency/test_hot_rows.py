@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from django.db import transaction
+
 from accounts.models import InvestorAccount
 from bridge.events import queries as events
+from bridge.kernel import clock, idempotency
 from bridge.kernel.errors import RequestInFlight
 from bridge.kernel.idempotency import Answer, Key
 from bridge.kernel.results import Actor, Change, Channel, Done, Refused, Result, Role
@@ -212,6 +215,33 @@ class TestOneKey:
         assert again.replayed
         assert again.body == {"id": str(transfer.id)}
         assert Work.objects.count() == 1
+
+    def test_an_answer_stored_after_we_looked_is_given_and_nothing_is_done_twice(self, bridge: World) -> None:
+        """Whoever had the key committed between our look and our taking it: here, while we are at work."""
+        account, fund = bridge.account(), bridge.fund()
+        key = Key.of(principal="7", method="POST", route="/transfers", key="the-key", body={"amount": AMOUNT})
+        begun = []
+
+        def store() -> None:
+            with transaction.atomic():
+                idempotency.keep(key, Answer(201, {"id": "the first"}), at=clock.now())
+
+        def render(opened: Sequence[services.Opened]) -> list[Answer]:
+            begun.append(opened)
+            assert errors(at_once([store])) == []
+            return [Answer(201, {"id": "the second"})]
+
+        (answer,) = services.request_transfers_once(
+            requests=[services.TransferRequest(account.id, fund.id, AMOUNT, "USD")],
+            keys=[key],
+            actor=INVESTOR,
+            facts=facts.gather(account_ids=[account.id], max_age=900),
+            render=render,
+        )
+        assert isinstance(answer, Answer)
+        assert (answer.body, answer.replayed, len(begun)) == ({"id": "the first"}, True, 1)
+        account.refresh_from_db()
+        assert (Transfer.objects.count(), Work.objects.count(), account.held) == (0, 0, 0)
 
 
 def test_who_changes_nothing_of_a_fund_does_not_wait_for_it(bridge: World) -> None:

@@ -78,19 +78,21 @@ def test_a_plan_for_a_short_table_is_not_kept_while_it_grows(monkeypatch: pytest
         return Key.of(principal="p", method="POST", route="/", key=f"key-{number}", body={"n": number})
 
     asked = "EXECUTE look_up (ARRAY['p'], ARRAY['POST'], ARRAY['/'], ARRAY['another'])"
-    text = idempotency._LOOK_UP
+    text = idempotency._STORED
     for number in range(1, 5):
         text = text.replace("%s", f"${number}", 1)
+    until = base.monotonic() + 3600
     with unit_of_work() as moment, connection.cursor() as cursor:
-        cursor.execute("SET LOCAL plan_cache_mode = 'force_generic_plan'")
+        monkeypatch.setattr(connection, "_planned_until", until)
         cursor.execute(f"PREPARE look_up AS {text}")
         idempotency.keep_each([(key(0), Answer(201, {}))], at=moment)
         count("kernel_idempotencykey")
+        cursor.execute("SET LOCAL plan_cache_mode = 'force_generic_plan'")
         cursor.execute(asked)
         idempotency.keep_each([(key(n), Answer(201, {"n": "x" * 500})) for n in range(1, MANY)], at=moment)
+        cursor.execute("SET LOCAL plan_cache_mode = 'force_generic_plan'")  # many rows are free to choose
         assert looked_at(asked, []) == MANY  # the plan that was made for one row
-        later = base.monotonic() + base.PLANS_LAST[1]
-        monkeypatch.setattr(base, "monotonic", lambda: later)
+        monkeypatch.setattr(base, "monotonic", lambda: until)
         connection.prepared_cursor()  # type: ignore[attr-defined]
         assert looked_at(asked, []) <= 1
         cursor.execute("DEALLOCATE look_up")

@@ -162,10 +162,12 @@ class Batch:
         self._orders_before = {row.id: _order_as_written(row) for row in found}
         return self.instructions
 
-    def lock_accounts(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, InvestorAccount]:
+    def lock_accounts(self, ids: Iterable[uuid.UUID], *, owners: bool = True) -> dict[uuid.UUID, InvestorAccount]:
+        """The accounts, with their owners unless the caller reads these with others (`verifying.Files`)."""
         found = locking.lock(InvestorAccount.objects.all(), ids)
-        owners = compiled.by_key(Investor, {row.investor_id for row in found})
-        rows.relate(found, "investor", {owner.id: owner for owner in owners})
+        if owners:
+            known = compiled.by_key(Investor, {row.investor_id for row in found})
+            rows.relate(found, "investor", {owner.id: owner for owner in known})
         self.accounts = {row.id: row for row in found}
         for row in self.transfers.values():
             account = self.accounts.get(row.source_account_id)

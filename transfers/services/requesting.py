@@ -33,7 +33,7 @@ from transfers.models import Transfer
 from transfers.policy import LAYERS, policy
 from transfers.services import history, orders, verifying
 from transfers.services.batch import REVIEW, Batch
-from transfers.services.verifying import Subject
+from transfers.services.verifying import Files, Subject
 from transfers.states import HELD, State, Step
 
 Render = Callable[[list[Result]], idempotency.Answer]
@@ -195,11 +195,11 @@ class _Intake:
         self.batch, self.requests, self.facts = batch, requests, facts
         account_ids = {request.source_account_id for request in requests}
         if dry:
-            found = InvestorAccount.objects.select_related("investor").filter(pk__in=account_ids)
-            self.accounts = {row.id: row for row in found}
+            self.accounts = {row.id: row for row in compiled.by_key(InvestorAccount, account_ids)}
         else:
-            self.accounts = batch.lock_accounts(account_ids)
-        self.funds = {fund.id: fund for fund in compiled.by_key(Fund, {request.fund_id for request in requests})}
+            self.accounts = batch.lock_accounts(account_ids, owners=False)
+        files = Files.read(accounts=self.accounts.values(), fund_ids={request.fund_id for request in requests})
+        self.funds = files.funds
         pairs = {
             (request.fund_id, self.accounts[request.source_account_id].investor_id)
             for request in requests
@@ -210,7 +210,11 @@ class _Intake:
             [(request.source_account_id, request.fund_id, request.amount) for request in requests], at=batch.at
         )
         self.judge = verifying.Judge.of(
-            stage=Verification.Stage.CREATE, at=batch.at, funds=self.funds.values(), accounts=self.accounts.values()
+            stage=Verification.Stage.CREATE,
+            at=batch.at,
+            funds=self.funds.values(),
+            accounts=self.accounts.values(),
+            profiles=files.profiles,
         )
         self.asking = {account_id: _Asking(account) for account_id, account in self.accounts.items()}
         self.opened: dict[uuid.UUID, Opened] = {}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from accounts.models import BalanceObservation, InvestorAccount
+from accounts.models import BalanceObservation, ComplianceProfile, Investor, InvestorAccount
 from accounts.queries import available
-from bridge.kernel import columns
+from bridge.kernel import columns, compiled, rows
 from funds.criteria import Criteria
 from funds.models import Fund
 from funds.places import Capacity
@@ -42,6 +42,25 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class Files:
+    """Who is asking and for what: read in one statement, since a request asks for little else."""
+
+    funds: dict[uuid.UUID, Fund]
+    profiles: dict[uuid.UUID, ComplianceProfile]
+
+    @classmethod
+    def read(cls, *, accounts: Collection[InvestorAccount], fund_ids: Iterable[uuid.UUID]) -> Files:
+        """These funds, and what compliance has on file about the owners of these accounts, who are given them."""
+        owners = {account.investor_id for account in accounts}
+        found = compiled.several({Investor: owners, ComplianceProfile: owners, Fund: fund_ids})
+        rows.relate(accounts, "investor", {owner.id: owner for owner in found[Investor]})
+        return cls(
+            funds={fund.id: fund for fund in found[Fund]},
+            profiles={profile.pk: profile for profile in found[ComplianceProfile]},
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """What is on file for one batch: judges each of its transfers by the same time and the same parameters."""
 
@@ -61,9 +80,11 @@ class Judge:
         funds: Iterable[Fund],
         accounts: Iterable[InvestorAccount],
         transfer_ids: Iterable[uuid.UUID] = (),
+        profiles: dict[uuid.UUID, ComplianceProfile] | None = None,
     ) -> Judge:
+        """`profiles` where they have been read already, of all owners."""
         every, owners = list(funds), {account.investor_id for account in accounts}
-        criteria = Criteria.load(funds=every, investor_ids=owners, at=at, transfer_ids=transfer_ids)
+        criteria = Criteria.load(funds=every, investor_ids=owners, at=at, transfer_ids=transfer_ids, profiles=profiles)
         limited = stage == CREATE and any(criteria.wants(fund.id, "velocity") for fund in every)
         escrowed = [fund.id for fund in every if fund.escrow_minimum is not None] if stage == DEPOSIT else []
         return cls(

@@ -10,10 +10,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import ProgrammingError, close_old_connections, connection
+from django.db import ProgrammingError, close_old_connections, connection, transaction
 
 from accounts.models import Investor
-from bridge.kernel import bulk
+from bridge.kernel import bulk, columns
 from bridge.kernel.postgresql import base
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -29,6 +29,14 @@ def _ask_prepared() -> None:
 
 def _copy() -> None:
     bulk.insert(Investor, [Investor(kind="entity", legal_name=f"N {n}", created_at=AT) for n in range(bulk.FEW + 1)])
+
+
+def _few() -> None:
+    bulk.execute("SELECT %s::text[]", [columns.texts(["one"])]).fetchone()
+
+
+def _many() -> None:
+    bulk.execute("SELECT %s::text[]", [columns.texts(["one"] * base.MANY)]).fetchone()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -94,6 +102,55 @@ class TestHowOftenTheServerIsAskedWhetherItLives:
         close_old_connections()
         _ask()
         assert asked == [True]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestWhetherPlansAreKept:
+    """PostgreSQL plans few rows anew each time where it may choose; for many it must be free to."""
+
+    @pytest.fixture(autouse=True)
+    def _a_new_line(self) -> None:
+        connection.close()
+
+    def test_of_few_rows_they_are_and_of_many_not(self) -> None:
+        _few()
+        assert _mode() == "force_generic_plan"
+        _many()
+        assert _mode() == "auto"
+        _few()
+        assert _mode() == "force_generic_plan"
+        _copy()
+        assert _mode() == "auto"
+
+    def test_a_transaction_with_many_rows_is_told_once(self) -> None:
+        with transaction.atomic():
+            _few()
+            _many()
+            _few()
+            assert _mode() == "auto"
+        _few()
+        assert _mode() == "force_generic_plan"
+
+    @pytest.mark.parametrize("ask", [[_few], [_few, _many]])
+    def test_what_a_rollback_undoes_is_said_again(self, ask: list[Callable[[], None]]) -> None:
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            for one in ask:
+                one()
+            raise ZeroDivisionError
+        _few()
+        assert _mode() == "force_generic_plan"
+        with transaction.atomic():
+            with pytest.raises(ZeroDivisionError), transaction.atomic():
+                _many()
+                raise ZeroDivisionError
+            _many()
+            assert _mode() == "auto"
+
+
+def _mode() -> str:
+    """As the server has it, asked beside the cursors that set it."""
+    row = connection.connection.execute("SHOW plan_cache_mode").fetchone()
+    return str(row[0])
 
 
 def _wanted() -> dict[str, Any]:
