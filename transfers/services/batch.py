@@ -31,11 +31,14 @@ from bridge.events.models import Event
 from bridge.kernel import bulk, compiled, crashpoints, locking, rows
 from bridge.kernel.results import Actor
 from bridge.kernel.together import send, together
+from bridge.kernel.transactions import telling
 from funds import services as funds
+from funds.criteria import RULES
 from funds.models import Fund
 from funds.places import Places
 from transfers import waking
 from transfers.models import BankInstruction, Transfer, Work
+from transfers.policy import LAYERS
 from transfers.services.family import Books, relatives
 from transfers.signals import Announcement, transfers_changed
 from transfers.states import State, Step
@@ -86,6 +89,8 @@ _INSTRUCTION_MUTABLE = [
 _ORDER_WRITTEN = ["id", *_INSTRUCTION_MUTABLE]
 _order_as_written: Callable[[Any], Values] = attrgetter(*_ORDER_WRITTEN)  # type: ignore[assignment]
 
+ASKED = (events.EPOCH, LAYERS, RULES)  # for by nearly every unit of work over transfers
+beginning = telling(*ASKED)
 REVIEW = "transfer.review"
 AWAKE = (Step.WITHDRAW, Step.DEPOSIT, Step.REFUND, Step.RECALL)
 

@@ -30,7 +30,7 @@ from transfers.services import (
     unwinding,
     verifying,
 )
-from transfers.services.batch import Batch
+from transfers.services.batch import Batch, beginning
 from transfers.services.causes import Cause, Why
 from transfers.services.following import follow
 from transfers.services.verifying import Subject
@@ -51,7 +51,7 @@ def begin_deposits(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[R
 
     Locks transfers, accounts, capacity and allocations where a place changes, then ledger accounts.
     """
-    with unit_of_work() as moment:
+    with unit_of_work(beginning) as moment:
         gates = Gates.of(InstructionKind.DEPOSIT, transfer_ids, at=moment)
         batch = Batch(actor=actor, at=moment)
         found = batch.lock_transfers(transfer_ids)

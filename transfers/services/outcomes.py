@@ -23,7 +23,7 @@ from bridge.kernel.results import Actor, Done, Refused, Result
 from bridge.kernel.transactions import require_atomic, retried, unit_of_work
 from transfers.models import BankInstruction, Transfer, Work
 from transfers.services import deadlines, orders
-from transfers.services.batch import Batch
+from transfers.services.batch import Batch, beginning
 from transfers.states import UNANSWERED, InstructionState, Step
 
 Handler = Callable[[Batch, Transfer, BankInstruction, Report], None]
@@ -72,7 +72,7 @@ def apply(*, leg: Leg, reports: Sequence[Report], actor: Actor) -> list[Result]:
     key that is none of ours, `UnexpectedEvidence`. Locks transfers with their split families, instructions, then
     what the leg needs.
     """
-    with unit_of_work() as moment:
+    with unit_of_work(beginning) as moment:
         return apply_within(leg=leg, reports=reports, actor=actor, at=moment)
 
 

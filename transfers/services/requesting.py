@@ -15,7 +15,6 @@ from accounts import holds
 from accounts.models import InvestorAccount
 from accounts.services import keep_observations
 from bridge.approvals.services import Proposal
-from bridge.events.services import EPOCH
 from bridge.kernel import compiled, crashpoints, idempotency, ids, rows
 from bridge.kernel.crashpoints import Point
 from bridge.kernel.errors import BridgeError, NotFound
@@ -23,16 +22,15 @@ from bridge.kernel.money import MAX_AMOUNT, display
 from bridge.kernel.results import Actor, Done, Refused, Result
 from bridge.kernel.together import together
 from bridge.kernel.transactions import retried, unit_of_work
-from funds.criteria import RULES
 from funds.models import Fund, Verification
 from funds.places import Places
 from funds.rules.engine import Verdict
 from funds.rules.outcomes import Outcome
 from transfers.facts import Facts
 from transfers.models import Transfer
-from transfers.policy import LAYERS, policy
+from transfers.policy import policy
 from transfers.services import history, orders, verifying
-from transfers.services.batch import REVIEW, Batch
+from transfers.services.batch import ASKED, REVIEW, Batch
 from transfers.services.verifying import Files, Subject
 from transfers.states import HELD, State, Step
 
@@ -128,7 +126,7 @@ def request_transfers_once(
     Per request: the answer that `render` gave and that is now kept under its key, the one kept earlier (`replayed`),
     or the refusal, after which the key is free: also `RequestInFlight` and `IdempotencyKeyReused`.
     """
-    taking = idempotency.Taking(keys, also=(EPOCH, LAYERS, RULES))
+    taking = idempotency.Taking(keys, also=ASKED)
     with unit_of_work(taking) as moment, together():
         known = taking.known()
         keep_observations(rows=facts.unkept)

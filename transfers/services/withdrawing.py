@@ -22,7 +22,7 @@ from transfers.facts import Facts
 from transfers.models import BankInstruction, Transfer, Work
 from transfers.policy import policy
 from transfers.services import family, holding, orders, outcomes, requesting, short_pay, splitting, verifying
-from transfers.services.batch import Batch
+from transfers.services.batch import Batch, beginning
 from transfers.services.causes import Cause, Why
 from transfers.services.following import follow
 from transfers.services.verifying import Subject
@@ -57,7 +57,7 @@ def begin_withdrawals(*, transfer_ids: Sequence[uuid.UUID], facts: Facts, actor:
     Takes the locks of stops (shared) and of limits in force (alone), then locks transfers, accounts, capacity and
     allocations where one ends here, then ledger accounts.
     """
-    with unit_of_work() as moment:
+    with unit_of_work(beginning) as moment:
         gates = Gates.of(InstructionKind.WITHDRAWAL, transfer_ids, at=moment)
         batch = Batch(actor=actor, at=moment)
         found = batch.lock_transfers(transfer_ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from bridge.kernel import clock, idempotency
-from bridge.kernel.transactions import Reading, unit_of_work
+from bridge.kernel.transactions import Reading, telling, unit_of_work
 
 TOLD = Reading("(SELECT at FROM clock)::text", datetime.fromisoformat)
 
@@ -24,8 +25,9 @@ class TestReading:
         with unit_of_work() as later:
             assert TOLD.at() == later > moment
 
-    def test_what_came_with_the_first_statement_is_not_read_again(self) -> None:
-        with unit_of_work(idempotency.Taking([], also=[TOLD])) as moment, CaptureQueriesContext(connection) as captured:
+    @pytest.mark.parametrize("begin", [idempotency.Taking([], also=[TOLD]), telling(TOLD)])
+    def test_what_came_with_the_first_statement_is_not_read_again(self, begin: Callable[[], datetime]) -> None:
+        with unit_of_work(begin) as moment, CaptureQueriesContext(connection) as captured:
             assert TOLD.at() == moment
         assert not [query for query in captured.captured_queries if "clock" in query["sql"]]
 
