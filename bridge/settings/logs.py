@@ -29,8 +29,8 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if as_json:
         last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    else:
-        last += [structlog.dev.ConsoleRenderer(colors=False)]
+    else:  # tracebacks without the values of variables: among them are tokens and people's names
+        last += [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     return {
         "version": 1,
         "disable_existing_loggers": False,
