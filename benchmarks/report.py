@@ -29,6 +29,7 @@ GOALS = (  # name in the JSON, what it is, goal, whether more is better
     ("ratio_intake", "`POST /transfers`, one each", 0.05, True),
     ("ratio_bulk", "`POST /transfers/bulk`, rows", 0.6, True),
     ("latency_ms", "request to completed, idle, median in ms", 250.0, False),
+    ("ratio_balance", "p99 of a balance, from the cache ÷ from the database", 0.333, False),
     ("ratio_history", "cost after 10,000,000 transfers ÷ after 100,000", 1.15, False),
 )
 HOUR = 3600
@@ -67,6 +68,7 @@ def _goals(figures: dict[str, Any]) -> str:
     found = bench | headline(bench) if bench else {}
     one = bench.get("engine", {}).get("spread_w1_b500")
     found["ratio_one_worker"] = one["ratio"]["median"] if one else None
+    found["ratio_balance"] = bench.get("balance_reads", {}).get("p99_ratio")
     found["ratio_history"] = figures.get("history", {}).get("ratio_history", {}).get("10000000", {}).get("cpu")
     rows = []
     for name, what, goal, more in GOALS:
