@@ -11,8 +11,8 @@ PEOPLE = (
         (
             Edit(
                 "bridge/kernel/idempotency.py",
-                "        stored = {n - 1: row for n, *row in bulk.execute(_LOOK_UP, scopes).fetchall()}\n",
-                "        stored: dict[int, list[Any]] = {}\n",
+                "            stored = {n - 1: row for n, *row in bulk.execute(_STORED, _scopes(self._keys)).fetchall()}\n",
+                "            stored = {}\n",
             ),
             Edit(
                 "bridge/kernel/idempotency.py",
