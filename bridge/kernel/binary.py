@@ -84,9 +84,10 @@ def copied(written: Sequence[Iterable[bytes]]) -> bytes:
 def _texts(values: Values, before: bytes = b"") -> list[bytes]:
     """`before` stands in front of each text."""
     if len(values) == 1:
-        (value,) = values
-        encoded = before + str(value).encode()
-        return [NULL if value is None else _length(len(encoded)) + encoded]
+        if values[0] is None:
+            return [NULL]
+        encoded = before + str(values[0]).encode()
+        return [_length(len(encoded)) + encoded]
     known = {None: NULL}
     for value in set(values) - {None}:
         encoded = before + str(value).encode()

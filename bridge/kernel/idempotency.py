@@ -22,7 +22,7 @@ from bridge.kernel.errors import (
     RequestInFlight,
 )
 from bridge.kernel.models import IdempotencyKey
-from bridge.kernel.transactions import Reading, require_atomic
+from bridge.kernel.transactions import Reading, also, hear, require_atomic
 
 MAX_KEY = 255
 _SCOPE = ("principal", "method", "route", "key")
@@ -122,14 +122,11 @@ class Taking:
     def __call__(self) -> datetime:
         """Try to take the keys for this transaction; gives its time."""
         require_atomic()
-        text = _TAKE.format(
-            time=clock.SQL, stored=_LOOK_UP.format(columns="k.n"), more="".join(f", {one.sql}" for one in self._also)
-        )
+        text = _TAKE.format(time=clock.SQL, stored=_LOOK_UP.format(columns="k.n"), more=also(self._also))
         numbers = columns.any_of([key.lock_number for key in self._keys])
         given = [clock.given(), numbers, *_scopes(self._keys)]
         moment, self._taken, self._stored, *values = bulk.execute(text, given).fetchone()
-        for reading, value in zip(self._also, values, strict=True):
-            reading.heard(value)
+        hear(self._also, values)
         told: datetime = moment
         return told
 

@@ -6,7 +6,7 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -88,17 +88,25 @@ def unit_of_work(begin: Callable[[], datetime] = clock.now) -> Iterator[datetime
 
 def telling(*readings: Reading[Any]) -> Callable[[], datetime]:
     """A beginning of a `unit_of_work` that will ask for these: they come with the time, in one statement."""
-    more = "".join(f", {reading.sql}" for reading in readings)
-    text = f"WITH clock AS (SELECT {clock.SQL} AS at) SELECT at{more} FROM clock"  # noqa: S608 our own text
+    text = f"WITH clock AS (SELECT {clock.SQL} AS at) SELECT at{also(readings)} FROM clock"  # noqa: S608 our own text
 
     def begin() -> datetime:
         moment, *values = bulk.execute(text, [clock.given()]).fetchone()
-        for reading, value in zip(readings, values, strict=True):
-            reading.heard(value)
+        hear(readings, values)
         told: datetime = moment
         return told
 
     return begin
+
+
+def also(readings: Iterable[Reading[Any]]) -> str:
+    """More columns for a statement that tells the time from `clock`; `hear` takes their values."""
+    return "".join(f", {reading.sql}" for reading in readings)
+
+
+def hear(readings: Iterable[Reading[Any]], values: Iterable[Any]) -> None:
+    for reading, value in zip(readings, values, strict=True):
+        reading.heard(value)
 
 
 def retried(service: Callable[P, R]) -> Callable[P, R]:
