@@ -10,7 +10,7 @@ from django.db.models import BigIntegerField, QuerySet, UUIDField
 
 from accounts import cache
 from accounts.models import BalanceObservation, Investor, InvestorAccount
-from bridge.kernel import bulk, columns, compiled, rows
+from bridge.kernel import binary, bulk, compiled, rows
 from bridge.kernel.api.moments import moment
 from bridge.kernel.errors import NotFound
 
@@ -23,7 +23,7 @@ _NEWEST = (
 
 def newest_observations(account_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, BalanceObservation]:
     """The newest observation of each account that has one."""
-    found = bulk.execute(_NEWEST, [columns.uuids(account_ids)]).fetchall()
+    found = bulk.execute(_NEWEST, [binary.uuids(account_ids)]).fetchall()
     return {row.account_id: row for row in rows.found(BalanceObservation, found, _OBSERVED)}
 
 

@@ -168,7 +168,7 @@ def _lock(model: Any, keys: set[int]) -> list[Any]:
 def _withdraw(batch: int) -> int:
     from django.db import transaction
 
-    from bridge.kernel import bulk, clock, columns
+    from bridge.kernel import binary, bulk, clock
 
     core = models()
     with transaction.atomic():
@@ -185,7 +185,7 @@ def _withdraw(batch: int) -> int:
             taken[row.investor_id] = taken.get(row.investor_id, 0) - row.amount
             row.withdraw()
         went = [row.id for row in claimed if row.state == "withdrawn"]
-        bulk.execute(WITHDRAWN, [columns.any_of(went), "withdrawn", now, now])
+        bulk.execute(WITHDRAWN, [binary.any_of(went), "withdrawn", now, now])
         _move(core.Account, taken)
         _save(core.Transfer, claimed, now)
     return len(claimed)
@@ -195,7 +195,7 @@ def _deposit(batch: int) -> int:
     from django.db import transaction
     from django.db.models import F
 
-    from bridge.kernel import bulk, clock, columns
+    from bridge.kernel import binary, bulk, clock
 
     core = models()
     with transaction.atomic():
@@ -204,7 +204,7 @@ def _deposit(batch: int) -> int:
             return 0
         funds = {fund.id: fund for fund in _lock(core.Fund, {row.fund_id for row in claimed})}
         _lock(core.Account, {fund.account_id for fund in funds.values()})
-        pairs = [columns.any_of([row.fund_id for row in claimed]), columns.any_of([row.investor_id for row in claimed])]
+        pairs = [binary.any_of([row.fund_id for row in claimed]), binary.any_of([row.investor_id for row in claimed])]
         seated = set(bulk.execute(KNOWN, pairs).fetchall())
         added: dict[tuple[int, int], int] = {}
         credit: dict[int, int] = {}
@@ -224,9 +224,9 @@ def _deposit(batch: int) -> int:
             credit[fund.account_id] = credit.get(fund.account_id, 0) + row.amount
             row.deposit()
         arrived = [row.id for row in claimed if row.state == "completed"]
-        pairs = [columns.any_of([pair[0] for pair in added]), columns.any_of([pair[1] for pair in added])]
-        bulk.execute(POSITIONS, [*pairs, columns.any_of(list(added.values()))])
-        bulk.execute(COMPLETED, [columns.any_of(arrived), "completed", now, now])
+        pairs = [binary.any_of([pair[0] for pair in added]), binary.any_of([pair[1] for pair in added])]
+        bulk.execute(POSITIONS, [*pairs, binary.any_of(list(added.values()))])
+        bulk.execute(COMPLETED, [binary.any_of(arrived), "completed", now, now])
         if seats:
             core.Fund.objects.filter(bulk.Among("pk", seats)).update(
                 seats_taken=F("seats_taken") + bulk.ByKey("id", seats)

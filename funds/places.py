@@ -19,7 +19,7 @@ from typing import Any, Protocol, cast
 from django.db.models import F, Q
 from django.db.models.lookups import LessThanOrEqual
 
-from bridge.kernel import bulk, columns, compiled, ids, locking
+from bridge.kernel import binary, bulk, compiled, ids, locking
 from bridge.kernel.compiled import Own
 from bridge.kernel.errors import BridgeError
 from bridge.kernel.transactions import require_atomic
@@ -167,7 +167,7 @@ class Places:
 
     def _with_reservations(self, by_id: dict[uuid.UUID, _Place], transfer_ids: Iterable[uuid.UUID]) -> Places:
         known = list(transfer_ids)
-        for row in _RESERVATIONS(keys=columns.uuids(known)) if known else ():
+        for row in _RESERVATIONS(keys=binary.uuids(known)) if known else ():
             number, transfer_id, allocation_id, amount, state, expires_at, created_at = row
             # One that was released may have been of a fund that its transfer has left: only `reserve` touches it.
             place = by_id[allocation_id] if state != RELEASED else cast(_Place, by_id.get(allocation_id))
@@ -443,7 +443,7 @@ _LOCKED = compiled.Rows(
 
 def _pairs(pairs: Iterable[Pair]) -> dict[str, Any]:
     funds, investors = zip(*pairs, strict=True)
-    return {"funds": columns.uuids(funds), "investors": columns.uuids(investors)}
+    return {"funds": binary.uuids(funds), "investors": binary.uuids(investors)}
 
 
 def _locked_allocations(pairs: list[Pair]) -> list[Allocation]:

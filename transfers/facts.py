@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from accounts.models import BalanceObservation, InvestorAccount
 from accounts.observing import observe
 from accounts.queries import newest_observations
-from bridge.kernel import bulk, clock, columns, rows
+from bridge.kernel import binary, bulk, clock, rows
 from transfers.controls import circuits
 from transfers.policy import LAYERS, resolved
 
@@ -43,7 +43,7 @@ def gather_for_requests(account_ids: Iterable[uuid.UUID], *, keep: bool = True) 
     """`gather` by the age that the parameters allow for requests: these, the time, the circuits and the balances that
     we have in one statement. Without `keep` what an institution says now is `unkept`."""
     wanted = set(account_ids)
-    first, *found = bulk.execute(_BEFORE, [clock.given(), columns.uuids(wanted)]).fetchall()
+    first, *found = bulk.execute(_BEFORE, [clock.given(), binary.uuids(wanted)]).fetchall()
     moment, layers_text, ailing_text, *_ = first
     newest = rows.found(BalanceObservation, [row[3:] for row in found])
     known = {row.account_id: row for row in newest}

@@ -11,7 +11,7 @@ from django.db.models import F
 from accounts.ledger.kinds import CURRENCY_KINDS, Kind
 from accounts.ledger.models import Entry, LedgerAccount, Posting
 from accounts.ledger.rows import Draft
-from bridge.kernel import bulk, columns, compiled, ids, locking
+from bridge.kernel import binary, bulk, columns, compiled, ids, locking
 from bridge.kernel.compiled import Own
 from bridge.kernel.transactions import require_atomic
 
@@ -128,5 +128,5 @@ def _locked(keys: set[Key]) -> dict[Key, int]:
     if missing:
         raise LookupError(f"No such ledger account was opened: {sorted(map(str, missing))[:3]}")
     locking.claim_rank(LedgerAccount)
-    _lock(ids=columns.any_of(sorted(set(found.values()))))
+    _lock(ids=binary.any_of(sorted(set(found.values()))))
     return found

@@ -15,7 +15,7 @@ from django.db import connection
 from bridge.events import chain
 from bridge.events.models import Epoch, Event, Seal
 from bridge.events.queries import SETTLED_EVENTS, position
-from bridge.kernel import bulk, columns, ids, rows, together
+from bridge.kernel import binary, bulk, ids, rows, together
 from bridge.kernel.results import Actor
 from bridge.kernel.transactions import Reading, require_atomic, retried, unit_of_work
 
@@ -135,7 +135,7 @@ def _heads(facts: Sequence[Fact]) -> dict[tuple[str, int], tuple[int, bytes]]:
         together.send()  # an event of one of them may wait there
     heads: dict[tuple[str, int], tuple[int, bytes]] = {}
     for subject_type, subjects in by_type.items():
-        found = bulk.execute(_LAST, [columns.uuids(subjects.values()), subject_type])
+        found = bulk.execute(_LAST, [binary.uuids(subjects.values()), subject_type])
         for subject_id, seq, head in found.fetchall():
             heads[subject_type, subject_id.int] = (seq, head)
     return heads

@@ -75,6 +75,17 @@ def _head_of(oid: int, count: int) -> bytes:
     return _array_head(1, 1, oid, count, 1)
 
 
+def uuids(values: Iterable[UUID]) -> Array:
+    return array(OIDS["uuid"], _uuids(list(values)))
+
+
+def any_of(values: Sequence[Any]) -> Array | str:
+    """Keys of one kind, for a condition. Numbers go as text: the statement says of which width they are."""
+    if values and isinstance(values[0], UUID):
+        return uuids(values)
+    return columns.any_of(values)
+
+
 def copied(written: Sequence[Iterable[bytes]]) -> bytes:
     """What COPY … (FORMAT binary) reads: rows made of these columns."""
     count = Struct(">h").pack(len(written))

@@ -1,7 +1,7 @@
-"""Keys as the text of a PostgreSQL array, for conditions; JSON as it is stored.
+"""Values as the text of a PostgreSQL array, for cursors that write parameters into the statement; JSON as it is stored.
 
 Written here because the driver's own array dumper, which must serve every type and nesting, took a fifth of the
-engine's time. What is written into columns goes in binary form: `bridge.kernel.binary`.
+engine's time. Prepared statements have uuids and what is written into columns in binary form: `bridge.kernel.binary`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ the answer. Where the text is always the same, it is made at the first call; lat
         InvestorAccount,
         lambda: InvestorAccount.objects.filter(AnyOf("pk", "uuid", "ids")).select_for_update(no_key=True),
     )
-    accounts = _locked(ids=columns.uuids(wanted))
+    accounts = _locked(ids=binary.uuids(wanted))
 
 A value that changes from call to call stands as a `Slot` in the queryset (`Given`, `AnyOf`); everything else
 is fixed at the first call. Values are what the driver takes for the slot's type: arrays as `bridge.kernel.columns`
@@ -24,7 +24,7 @@ from django.db import connection
 from django.db.models import BigIntegerField, BooleanField, F, Field, Func, Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
-from bridge.kernel import columns, rows
+from bridge.kernel import binary, rows
 from bridge.kernel.together import Check, write
 
 M = TypeVar("M", bound=Model)
@@ -136,7 +136,7 @@ def by_key(model: type[M], keys: Iterable[Any], *, key: str = "pk", only: Sequen
     if not wanted:
         return []
     names = tuple(only) or rows.names(model)
-    return rows.found(model, _by_key(model, key, names)(keys=columns.any_of(wanted)), names)
+    return rows.found(model, _by_key(model, key, names)(keys=binary.any_of(wanted)), names)
 
 
 def several(wanted: Mapping[type[Model], Iterable[Any]]) -> dict[type[Any], list[Any]]:
@@ -144,7 +144,7 @@ def several(wanted: Mapping[type[Model], Iterable[Any]]) -> dict[type[Any], list
     models = tuple(wanted)
     text, converters, starts = _several(models)
     cursor = connection.prepared_cursor()  # type: ignore[attr-defined]
-    cursor.execute(text, [columns.any_of(list(keys)) for keys in wanted.values()])
+    cursor.execute(text, [binary.any_of(list(keys)) for keys in wanted.values()])
     parts: list[list[Any]] = [[] for _ in models]
     for number, *values in _converted(cursor.fetchall(), converters):
         parts[number].append(values[starts[number] : starts[number + 1]])
@@ -174,7 +174,7 @@ def locked(model: type[M], keys: Iterable[Any], *, only: Sequence[str] = ()) -> 
     if not wanted:
         return []
     names = tuple(only) or rows.names(model)
-    return rows.found(model, _locked(model, names)(keys=columns.any_of(wanted)), names)
+    return rows.found(model, _locked(model, names)(keys=binary.any_of(wanted)), names)
 
 
 @cache
@@ -240,8 +240,8 @@ class UpdateEach:
         if not changes:
             return 0
         statement = self._made or self._compile()
-        numbers = map(columns.any_of, zip(*changes.values(), strict=True))
-        given = dict(zip(self._names, numbers, strict=True)) | {_KEY: columns.any_of(list(changes))}
+        numbers = map(binary.any_of, zip(*changes.values(), strict=True))
+        given = dict(zip(self._names, numbers, strict=True)) | {_KEY: binary.any_of(list(changes))}
         table = self._model._meta.db_table
         return write(statement.sql, statement.filled(given), table=table, rows=len(changes), check=check)
 

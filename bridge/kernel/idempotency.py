@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bridge.kernel import bulk, clock, columns
+from bridge.kernel import binary, bulk, clock, columns
 from bridge.kernel.errors import (
     BridgeError,
     IdempotencyKeyMalformed,
@@ -123,7 +123,7 @@ class Taking:
         """Try to take the keys for this transaction; gives its time."""
         require_atomic()
         text = _TAKE.format(time=clock.SQL, stored=_LOOK_UP.format(columns="k.n"), more=also(self._also))
-        numbers = columns.any_of([key.lock_number for key in self._keys])
+        numbers = binary.any_of([key.lock_number for key in self._keys])
         given = [clock.given(), numbers, *_scopes(self._keys)]
         moment, self._taken, self._stored, *values = bulk.execute(text, given).fetchone()
         hear(self._also, values)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from accounts.ledger.kinds import Kind
 from accounts.ledger.queries import Whereabouts, whereabouts
 from accounts.ledger.rows import Draft, Line, Parties, Place, advance_repaid
-from bridge.kernel import bulk, columns
+from bridge.kernel import binary, bulk
 from transfers.models import Transfer
 
 _FIELDS = frozenset(
@@ -31,7 +31,7 @@ _RELATIVES = """
 
 def relatives(transfer_ids: Iterable[uuid.UUID], *, but: Iterable[uuid.UUID] = ()) -> list[uuid.UUID]:
     """The ids of everything in the split families of these transfers, themselves included, without those of `but`."""
-    return [row[0] for row in bulk.execute(_RELATIVES, [columns.uuids(transfer_ids), columns.uuids(but)]).fetchall()]
+    return [row[0] for row in bulk.execute(_RELATIVES, [binary.uuids(transfer_ids), binary.uuids(but)]).fetchall()]
 
 
 class Books:

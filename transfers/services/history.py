@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from bridge.kernel import bulk, columns, ids
+from bridge.kernel import binary, bulk, ids
 from funds.rules.compliance import VelocityFacts
 
 WINDOW = timedelta(hours=24)
@@ -48,7 +48,7 @@ def look_back(wanted: Sequence[tuple[uuid.UUID, uuid.UUID, int]], *, at: datetim
         return []
     accounts, funds, amounts = zip(*wanted, strict=True)
     found = bulk.execute(
-        _EARLIER, [columns.uuids(accounts), columns.uuids(funds), columns.any_of(list(amounts)), at - WINDOW]
+        _EARLIER, [binary.uuids(accounts), binary.uuids(funds), binary.any_of(list(amounts)), at - WINDOW]
     )
     return [
         Earlier(alike, ids.encode("transfer", latest) if latest else "", first_seq)
@@ -110,7 +110,7 @@ _ARRIVED = """
 def arrived(transfer_ids: Iterable[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID], int]:
     """What has left the investors of these transfers for their funds: in clearing, on its way, or there. Minor units,
     per (fund, investor)."""
-    found = bulk.execute(_ARRIVED, [columns.uuids(transfer_ids)])
+    found = bulk.execute(_ARRIVED, [binary.uuids(transfer_ids)])
     return {(fund, investor): total for fund, investor, total in found.fetchall()}
 
 
@@ -125,4 +125,4 @@ _RAISED = """
 
 def raised(fund_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
     """What has come in for each fund: at the fund, on its way there, or in clearing for it. Minor units."""
-    return dict(bulk.execute(_RAISED, [columns.uuids(fund_ids)]).fetchall())
+    return dict(bulk.execute(_RAISED, [binary.uuids(fund_ids)]).fetchall())

@@ -78,7 +78,7 @@ class _ArrayDumper(Dumper):
         return bytes(obj)
 
 
-MANY = 4_000  # characters in parameters, a hundred ids
+MANY = 4_000  # characters and bytes in parameters, two hundred ids
 PREPARED_MAX = 400  # per connection; the driver's 100 are fewer than our texts, and what falls out is parsed again
 PLANS_LAST = 1.0, 10.0  # seconds at least and at most
 ASKED_EVERY = 5.0  # seconds from one question whether the server lives to the next at least

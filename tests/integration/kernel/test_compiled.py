@@ -13,7 +13,7 @@ from django.db.models import CharField, DateTimeField, F, Model, Q
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import ComplianceProfile, Investor
-from bridge.kernel import columns, compiled, ids, locking
+from bridge.kernel import binary, columns, compiled, ids, locking
 from bridge.kernel.compiled import AnyFrom, AnyOf, Given
 from bridge.kernel.models import IdempotencyKey
 from bridge.kernel.transactions import unit_of_work
@@ -180,7 +180,7 @@ class TestPreparing:
         )
         row = keep("one", {})
         for _ in range(10):
-            assert of_keys(keys=columns.any_of([row.pk, *range(10**9, 10**9 + 500)])) == [("one",)]
+            assert of_keys(keys=binary.any_of([row.pk, *range(10**9, 10**9 + 500)])) == [("one",)]
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s",
