@@ -7,7 +7,7 @@ the end the balances, places and counters count every cast, so that `check_ledge
 hashes of events are those of their moulds (`verify_audit` would say so), and casts have no triggers fired.
 
 `thin` casts have no events, verifications and notifications: the tables that nobody sums, and three quarters of the
-bytes; `bare` ones have no instructions, postings and entries either.
+bytes; `bare` ones are a transfer and nothing else, without the room that its updates were given.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ OWN = {
     "funds_verification": ("id", "transfer_id"),
     "notifications_notification": ("id", "event_id", "transfer_id"),
 }
-BARE = ("transfers_transfer", "funds_reservation")
-THIN = (*BARE, "transfers_bankinstruction", "ledger_posting", "ledger_entry")
+BARE = ("transfers_transfer",)
+THIN = (*BARE, "funds_reservation", "transfers_bankinstruction", "ledger_posting", "ledger_entry")
 FIRST = """
     SELECT min(('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint) AS first FROM transfers_transfer
 """
@@ -67,6 +67,8 @@ def cast(
     connection.execute("ANALYZE")
     at_once = max(1, AT_ONCE // transfers)
     with _bare(connection, tuple(OWN)):
+        if rest == BARE:
+            connection.execute("ALTER TABLE transfers_transfer SET (fillfactor = 100)")
         for first in range(casts, 0, -at_once):  # the oldest first, as they would have been written
             last = max(first - at_once + 1, 1)
             for table in OWN:

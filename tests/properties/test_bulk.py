@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
+from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from accounts.ledger.models import LedgerAccount
 from accounts.models import Investor
-from bridge.kernel import bulk, ids
+from bridge.kernel import binary, bulk, ids
 from bridge.kernel.models import IdempotencyKey
 from funds.models import Fund, Verification
 from transfers.models import InboundCallback
@@ -239,6 +240,19 @@ class TestRefused:
         with pytest.raises(DatabaseError), transaction.atomic():
             bulk.insert(Investor, [good, bad])
         assert not Investor.objects.exists()
+
+
+class TestKeys:
+    @given(keys=st.lists(st.uuids(), max_size=300))
+    @example(keys=[])
+    def test_uuids_of_any_number_arrive_in_their_order(self, keys: list[UUID]) -> None:
+        for given_as in (binary.uuids(keys), binary.any_of(keys)):
+            assert bulk.execute("SELECT %s::uuid[]", [given_as]).fetchone() == (keys,)
+
+    @given(keys=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=20) | st.lists(TEXT, max_size=20))
+    def test_numbers_and_texts(self, keys: list[int] | list[str]) -> None:
+        kind = "text" if keys and isinstance(keys[0], str) else "bigint"
+        assert bulk.execute(f"SELECT %s::{kind}[]", [binary.any_of(keys)]).fetchone() == (keys,)
 
 
 class TestTotals:
