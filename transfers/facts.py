@@ -71,7 +71,7 @@ def _fresh(
     ailing = circuits.ailing() if ailing is None else ailing
     shut = [institution for institution, is_open in ailing.items() if is_open]
     if shut:  # who does not answer is not asked
-        silent = InvestorAccount.objects.filter(pk__in=stale, institution__in=shut)
+        silent = InvestorAccount.objects.filter(bulk.Among("pk", stale), institution__in=shut)
         stale = sorted(set(stale) - set(silent.values_list("pk", flat=True)))
     if stale:
         heard: dict[str, list[bool]] = {}

@@ -242,6 +242,7 @@ class TestRefused:
         assert not Investor.objects.exists()
 
 
+@pytest.mark.django_db
 class TestKeys:
     @given(keys=st.lists(st.uuids(), max_size=300))
     @example(keys=[])

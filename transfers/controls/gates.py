@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from bridge.kernel import locking
+from bridge.kernel import bulk, locking
 from bridge.kernel.gateway import InstructionKind
 from transfers.controls import circuits, stops
 from transfers.controls.exposure import FULL, Room
@@ -53,7 +53,7 @@ class Gates:
             locking.alone(stops.LOCK, shared=True)
             gates.stops = stops.open_stops()
         if kind == InstructionKind.WITHDRAWAL and limits:
-            wanted = Transfer.objects.filter(pk__in=list(transfer_ids)).order_by()
+            wanted = Transfer.objects.filter(bulk.Among("pk", transfer_ids)).order_by()
             gates.room = Room.of(wanted.values_list("source_account__institution", "currency").distinct(), at=at)
         return gates
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 
-from bridge.kernel import clock, crashpoints
+from bridge.kernel import bulk, clock, crashpoints
 from bridge.kernel.crashpoints import Point
 from bridge.kernel.gateway import InstructionKind, InvalidCallback, Report
 from bridge.kernel.gateways import UnknownInstitution
@@ -30,7 +30,9 @@ def process(*, limit: int) -> int:
         except (InvalidCallback, UnknownInstitution) as error:
             row.problem = f"It cannot be read: {error}"[:300]
     kinds = dict(
-        BankInstruction.objects.filter(key__in={report.key for report in reports.values()}).values_list("key", "kind")
+        BankInstruction.objects.filter(bulk.Among("key", {report.key for report in reports.values()})).values_list(
+            "key", "kind"
+        )
     )
     by_kind: dict[str, list[InboundCallback]] = defaultdict(list)
     for row in waiting:
@@ -46,7 +48,7 @@ def process(*, limit: int) -> int:
     moment = clock.now()
     for row in waiting:
         row.processed_at = moment
-    InboundCallback.objects.bulk_update(waiting, ["processed_at", "problem"])
+    bulk.update(InboundCallback, waiting, fields=["processed_at", "problem"])
     crashpoints.reach(Point.CALLBACK_MARKED)
     return len(waiting)
 

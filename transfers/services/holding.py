@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
+from bridge.kernel import bulk
 from bridge.kernel.gateway import InstructionKind
 from bridge.kernel.results import Actor, Done, Result
 from bridge.kernel.transactions import retried, unit_of_work
@@ -23,7 +24,7 @@ def hold_back_withdrawals(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) ->
         batch = Batch(actor=actor, at=moment)
         found = batch.lock_transfers(transfer_ids)
         houses = dict(
-            Transfer.objects.filter(pk__in=list(found)).order_by().values_list("pk", "source_account__institution")
+            Transfer.objects.filter(bulk.Among("pk", found)).order_by().values_list("pk", "source_account__institution")
         )
         free = []
         for transfer_id in transfer_ids:

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from accounts import holds
 from accounts.ledger.queries import ever_advanced
-from bridge.kernel import columns, compiled, crashpoints
+from bridge.kernel import bulk, columns, compiled, crashpoints
 from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.gateway import InstructionKind, Outcome, Report
 from bridge.kernel.results import Actor, Done, Refused, Result
@@ -145,7 +145,7 @@ def _tries(found: Sequence[tuple[Report, BankInstruction, Transfer]]) -> dict[uu
     unsure = {t.id for report, _, t in found if report.outcome in (Outcome.UNKNOWN, Outcome.NOT_FOUND)}
     if not unsure:
         return {}
-    return dict(Work.objects.filter(pk__in=unsure).values_list("transfer_id", "tries"))
+    return dict(Work.objects.filter(bulk.Among("pk", unsure)).values_list("transfer_id", "tries"))
 
 
 def _one(

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 
+from bridge.kernel import bulk
 from bridge.kernel.gateway import InstructionKind
 from bridge.kernel.results import Actor, Done, Result
 from bridge.kernel.transactions import retried, unit_of_work
@@ -29,8 +30,8 @@ def postpone_work(*, transfer_ids: Sequence[uuid.UUID], seconds: int) -> int:
     wait for one who does.
     """
     with unit_of_work() as moment:
-        rows = Work.objects.filter(pk__in=list(transfer_ids)).order_by("pk").select_for_update(skip_locked=True)
-        return Work.objects.filter(pk__in=list(rows.values_list("pk", flat=True))).update(
+        rows = Work.objects.filter(bulk.Among("pk", transfer_ids)).order_by("pk").select_for_update(skip_locked=True)
+        return Work.objects.filter(bulk.Among("pk", rows.values_list("pk", flat=True))).update(
             due_at=moment + timedelta(seconds=seconds), lease_until=None
         )
 
@@ -40,7 +41,7 @@ def resend_instructions(*, instruction_ids: Sequence[uuid.UUID], actor: Actor) -
     """Mark instructions as sent once more under their key, before they are. Those answered meanwhile are left out."""
     with unit_of_work() as moment:
         batch = Batch(actor=actor, at=moment)
-        owners = BankInstruction.objects.filter(pk__in=list(instruction_ids)).values_list("transfer_id", flat=True)
+        owners = BankInstruction.objects.filter(bulk.Among("pk", instruction_ids)).values_list("transfer_id", flat=True)
         batch.lock_transfers(owners)
         again = [row for row in batch.lock_instructions(instruction_ids).values() if row.state in UNANSWERED]
         for row in again:
@@ -58,7 +59,7 @@ def not_sent(*, instruction_ids: Sequence[uuid.UUID], actor: Actor) -> int:
     """
     with unit_of_work() as moment:
         batch = Batch(actor=actor, at=moment)
-        owners = BankInstruction.objects.filter(pk__in=list(instruction_ids)).values_list("transfer_id", flat=True)
+        owners = BankInstruction.objects.filter(bulk.Among("pk", instruction_ids)).values_list("transfer_id", flat=True)
         transfers = batch.lock_transfers(owners)
         rows = [
             row
