@@ -13,7 +13,7 @@ from bridge.approvals.handlers import Handler
 from bridge.approvals.handlers import register as register_handler
 from bridge.approvals.models import Approval
 from bridge.events import services as events
-from bridge.kernel import clock
+from bridge.kernel import clock, locking
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion
 from bridge.kernel.results import Actor, Change, Role
 
@@ -77,6 +77,10 @@ def _account(subject_id: uuid.UUID) -> InvestorAccount:
     return found
 
 
+def _lock(subject_id: uuid.UUID) -> None:
+    locking.lock(InvestorAccount.objects.only("id"), [subject_id])
+
+
 def _look(subject_id: uuid.UUID) -> dict[str, Any]:
     """The number is bound by its keyed hash: nothing encrypted or readable stands in an approval."""
     row = _account(subject_id)
@@ -128,6 +132,7 @@ def register() -> None:
             subject_type="account",
             makers=frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE}),
             checkers=frozenset({Role.CHECKER, Role.COMPLIANCE}),
+            lock=_lock,
             look=_look,
             summarize=_summarize,
             validate=_validate,

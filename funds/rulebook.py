@@ -13,7 +13,7 @@ from bridge.approvals.handlers import Handler
 from bridge.approvals.handlers import register as register_handler
 from bridge.approvals.models import Approval
 from bridge.events import services as events
-from bridge.kernel import ids
+from bridge.kernel import ids, locking
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion, WrongState
 from bridge.kernel.results import Actor, Change, Role
 from bridge.kernel.transactions import retried, unit_of_work
@@ -69,6 +69,7 @@ def draft_parameters(*, draft: Draft, actor: Actor) -> RuleParameters:
     """Keep a draft. Raises `UnknownRule`, `WrongParameters`, `NotFound` for a fund, `NotAllowed`."""
     _check(draft, actor)
     with unit_of_work() as moment:
+        locking.alone(_lock_of(draft.rule))
         if draft.fund_id is not None and not Fund.objects.filter(pk=draft.fund_id).exists():
             raise NotFound(what="fund")
         highest = RuleParameters.objects.filter(rule=draft.rule).aggregate(top=Max("number"))["top"] or 0
@@ -136,6 +137,11 @@ def _check(draft: Draft, actor: Actor) -> None:
         raise WrongParameters(problems="; ".join(f"{name} {why}" for name, why in problems.items()))
 
 
+def _lock_of(rule: str) -> str:
+    """Who numbers or activates parameters of this rule is alone."""
+    return f"rule:{rule}"
+
+
 def _locked(change: Change) -> RuleParameters:
     row = RuleParameters.objects.select_for_update(no_key=True).filter(pk=change.id).first()
     if row is None:
@@ -159,6 +165,12 @@ def _tell(row: RuleParameters, type: str, actor: Actor, moment: datetime) -> Non
 
 
 # --- what two people decide
+
+
+def _lock(subject_id: uuid.UUID) -> None:
+    rule = RuleParameters.objects.filter(pk=subject_id).values_list("rule", flat=True).first()
+    locking.alone(_lock_of(str(rule)))
+    list(RuleParameters.objects.select_for_update(no_key=True).filter(pk=subject_id))
 
 
 def _look(subject_id: uuid.UUID) -> dict[str, Any]:
@@ -192,7 +204,7 @@ def _validate(subject_id: uuid.UUID, payload: dict[str, Any]) -> None:
 
 def _activate(approval: Approval, actor: Actor, at: datetime) -> None:
     """In force from its beginning, at the earliest now; the row that is in force then ends there."""
-    row = RuleParameters.objects.select_for_update(no_key=True).get(pk=approval.subject_id)
+    row = RuleParameters.objects.get(pk=approval.subject_id)
     row.effective_from = max(row.effective_from, at)
     if row.effective_to is not None and row.effective_to <= row.effective_from:
         raise BeginsInThePast(begins=row.effective_from.isoformat(timespec="minutes"))
@@ -225,6 +237,7 @@ def register() -> None:
             subject_type="rule_parameters",
             makers=OWNERS,
             checkers=frozenset({Role.CHECKER, Role.COMPLIANCE}),
+            lock=_lock,
             look=_look,
             summarize=_summarize,
             validate=_validate,

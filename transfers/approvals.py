@@ -16,7 +16,7 @@ from bridge.kernel.results import Actor, Change, Result, Role
 from funds.models import RuleOverride
 from funds.rules.catalogue import BY_ID
 from funds.rules.outcomes import Outcome
-from transfers import facts
+from transfers import asked, facts
 from transfers.models import Transfer
 from transfers.policy import policy
 from transfers.services import deciding, freezing, requesting
@@ -67,11 +67,13 @@ def _decide_review(
     """A review is decided by the transfer's own services, which run the rules again."""
     change = Change(approval.subject_id, reason=reason)
     if not yes:
-        results = deciding.reject_transfers(changes=[change], actor=actor, key=key, render=render)
+        results = deciding.reject_transfers(changes=[change], actor=actor, review=approval.id, key=key, render=render)
     else:
         transfer = _transfer(approval.subject_id)
         known = facts.gather(account_ids=[transfer.source_account_id], max_age=policy().balance_age_create)
-        results = deciding.approve_transfers(changes=[change], actor=actor, facts=known, key=key, render=render)
+        results = deciding.approve_transfers(
+            changes=[change], actor=actor, facts=known, review=approval.id, key=key, render=render
+        )
     return results if isinstance(results, idempotency.Answer) else results[0]
 
 
@@ -152,6 +154,7 @@ def register() -> None:
             id_kind="transfer",
             makers=frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE}),
             checkers=frozenset({Role.COMPLIANCE}),
+            lock=asked.lock_family,
             look=_bound,
             summarize=_summary("Set aside the rule"),
             validate=_validate_override,
@@ -165,6 +168,7 @@ def register() -> None:
             id_kind="transfer",
             makers=frozenset({Role.COMPLIANCE}),
             checkers=frozenset({Role.COMPLIANCE}),
+            lock=asked.lock_family,
             look=_bound,
             summarize=_summary("Release from the freeze"),
             validate=_validate_unfreeze,

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from bridge.kernel import clock
+from bridge.kernel import clock, locking
 from bridge.kernel.api.naming import inside
 from bridge.kernel.errors import BridgeError, MalformedId, NotFound
 from bridge.kernel.money import MAX_AMOUNT, is_currency
 from bridge.kernel.results import Refused, Result, Role
 from transfers.models import Transfer
+from transfers.services.family import relatives
 
 MAKERS = frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE})
 CHECKERS = frozenset({Role.CHECKER, Role.COMPLIANCE})
@@ -25,6 +26,11 @@ class AskedMalformed(BridgeError):
     status = 422
     title = "What is asked for cannot be used"
     message = "{why}"
+
+
+def lock_family(transfer_id: uuid.UUID) -> None:
+    """What two people see of a transfer changes only under these locks: of it and everything split off it."""
+    locking.lock(Transfer.objects.only("id"), relatives([transfer_id]))
 
 
 def text(payload: Mapping[str, Any], name: str, *, needed: str, longest: int = LONGEST_WHY) -> str:

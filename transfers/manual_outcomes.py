@@ -16,6 +16,7 @@ from bridge.kernel.errors import BridgeError
 from bridge.kernel.gateway import InstructionKind, Outcome, Report
 from bridge.kernel.money import display
 from bridge.kernel.results import Actor, Refused, Role
+from transfers import asked
 from transfers.blockers import Deed, allowed
 from transfers.models import BankInstruction
 from transfers.services import depositing, outcomes, unwinding, withdrawing
@@ -125,6 +126,7 @@ def register() -> None:
             subject_type="transfer_outcome",
             makers=frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE}),
             checkers=frozenset({Role.CHECKER, Role.COMPLIANCE}),
+            lock=asked.lock_family,
             look=_look,
             summarize=_summarize,
             validate=_validate,

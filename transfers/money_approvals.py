@@ -190,6 +190,7 @@ def register() -> None:
                 id_kind="transfer",
                 makers=DEEDS[deed].roles,
                 checkers=asked.CHECKERS,
+                lock=asked.lock_family,
                 look=look,
                 summarize=summarize,
                 validate=validate,

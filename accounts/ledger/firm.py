@@ -16,6 +16,7 @@ from django.db import connection
 from accounts.ledger.kinds import Kind
 from accounts.ledger.models import LedgerAccount
 from accounts.ledger.queries import balance
+from bridge.kernel import locking
 
 _UNTAGGED = """
     SELECT coalesce(sum(e.amount), 0)::bigint
@@ -50,6 +51,14 @@ def float_of(currency: str) -> Float:
         cursor.execute(_UNTAGGED, [currency])
         (own,) = cursor.fetchone()
     return Float(currency, own, own - balance(owner_id=None, kind=Kind.FIRM_ADVANCE, currency=currency))
+
+
+def free_alone(currency: str) -> int:
+    """What of the float is free, in minor units, and stays so until the transaction ends: for who uses it without
+    having been asked. Locks the firm's ledger account, which is low in the order of ledger accounts."""
+    found = LedgerAccount.objects.filter(owner_id=None, kind=Kind.FIRM_ADVANCE, currency=currency)
+    locked = locking.lock(LedgerAccount.objects.all(), found.values_list("pk", flat=True))
+    return sum(row.balance for row in locked)
 
 
 def currencies() -> list[str]:

@@ -43,7 +43,9 @@ class UnknownKind(BridgeError):
 class Handler:
     """One kind of decision for two people.
 
-    `look` gives what the decision rests on, as it is now (JSON), and raises `NotFound` for an unknown subject;
+    `look` gives what the decision rests on, as it is now (JSON), and raises `NotFound` for an unknown subject; `lock`
+    keeps that so until the decision is carried out, and is called before it, in a transaction: without it nothing that
+    `look` gives may change, or `carry_out` judges it again under its own locks;
     `validate` raises a `BridgeError` for a payload that could not be carried out; `carry_out` does it, inside the
     transaction of the decision. A kind whose subject has services of its own gives `decide` instead, which then does
     the whole decision in its own unit of work: it gets the approval, yes or no, the reason, and the key and the
@@ -59,6 +61,7 @@ class Handler:
     summarize: Callable[[uuid.UUID, Payload], str]
     validate: Callable[[uuid.UUID, Payload], None]
     carry_out: Callable[[Approval, Actor, datetime], None] | None = None
+    lock: Callable[[uuid.UUID], None] | None = None
     decide: Decide | None = None
     id_kind: str = ""
 

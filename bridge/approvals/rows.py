@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection
 from bridge.approvals.handlers import Handler, handler_for
 from bridge.approvals.models import Approval
 from bridge.events import services as events
-from bridge.kernel import bulk, ids
+from bridge.kernel import bulk, ids, together
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion
 from bridge.kernel.results import Actor, Change
 from bridge.kernel.transactions import require_atomic, retried, unit_of_work
@@ -108,6 +108,7 @@ def open_requests(*, proposals: Sequence[Proposal], actor: Actor, at: datetime) 
         raise AlreadyOpen()
     try:
         bulk.insert(Approval, rows)
+        together.send()  # where it waits with others, this is where its refusal belongs
     except IntegrityError as error:  # somebody else asked between our look and our insert
         if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") == "approval_one_open":
             raise AlreadyOpen() from error

@@ -216,7 +216,7 @@ def _result(answer: Result | Answer) -> Result:
 def _carry_out(
     change: Change, handler: Handler, actor: Actor, *, yes: bool, key: Key | None, render: Render | None
 ) -> Result | Answer:
-    voided = False
+    too_late: BridgeError | None = None
     with unit_of_work() as moment:
         if key is not None and (stored := idempotency.replay(key)) is not None:
             return stored
@@ -224,10 +224,15 @@ def _carry_out(
         error = closed(change, row)
         if error is not None:
             raise error
+        if handler.lock is not None:
+            handler.lock(row.subject_id)
         now_seen = plain(handler.look(row.subject_id))
-        if bound_hash(row.kind, row.subject_id, row.payload, now_seen) != row.bound_hash:
+        if row.expires_at is not None and row.expires_at <= moment:
+            close(rows=[row], state=S.EXPIRED, actor=actor, at=moment)
+            too_late = ApprovalClosed(state=row.get_state_display())
+        elif bound_hash(row.kind, row.subject_id, row.payload, now_seen) != row.bound_hash:
             close(rows=[row], state=S.VOID, actor=actor, at=moment)
-            voided = True
+            too_late = ApprovalVoid()
         elif yes:
             assert handler.carry_out is not None
             close(rows=[row], state=S.APPROVED, actor=actor, at=moment, reason=change.reason)
@@ -235,12 +240,12 @@ def _carry_out(
         else:
             close(rows=[row], state=S.REJECTED, actor=actor, at=moment, reason=change.reason)
         result = Done(row.id, row.state, row.version)
-        if key is not None and render is not None and not voided:
+        if key is not None and render is not None and too_late is None:
             answer = render([result])
             idempotency.keep(key, answer, at=moment)
             return answer
-    if voided:
-        raise ApprovalVoid()
+    if too_late is not None:
+        raise too_late
     return result
 
 

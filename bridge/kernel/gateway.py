@@ -46,6 +46,9 @@ class Order:
     rail: str = ""  # of `bridge.kernel.rails`; empty: the institution's usual one
 
 
+KEPT = {"key": 200, "institution_reference": 64, "code": 20, "reason": 300}  # characters of a report's texts
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What an institution says about one instruction, by reply, by query or by callback.
@@ -53,6 +56,9 @@ class Report:
     All amounts are cumulative. `settled_amount` is what has been credited under this key so far, `fee` what the
     institution kept on the way. `returned_amount` is what has reached us, or the investor, again; `interest` on top
     is in it, and `return_fee`, kept on the way back, is not. Institutions that do not itemise leave the two 0.
+
+    Texts are the institution's own. They are cut to what we keep of them (`KEPT`), and characters that PostgreSQL has
+    not become others: a long reference or a NUL is no reason not to believe what was said about the money.
     """
 
     key: str
@@ -66,6 +72,17 @@ class Report:
     at: datetime | None = None
     return_fee: int = 0
     interest: int = 0
+
+    def __post_init__(self) -> None:
+        for name, most in KEPT.items():
+            text = getattr(self, name)
+            if len(text) > most or not text.isprintable():
+                object.__setattr__(self, name, _storable(text)[:most])
+
+
+def _storable(text: str) -> str:
+    """Without NUL and halves of surrogate pairs."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,10 @@ def values_of(scope: Scope, *, at: datetime) -> dict[str, Any]:
     return dict(in_force(at).get((scope.institution, scope.rail, scope.fund_id), {}))
 
 
+def _lock(scope_id: uuid.UUID) -> None:
+    locking.alone(f"parameters:{scope_id}")
+
+
 def _look(scope_id: uuid.UUID) -> dict[str, Any]:
     newest = Parameters.objects.filter(scope_id=scope_id).order_by("-created_at", "-id").first()
     return {"newest": newest and str(newest.id)}
@@ -150,7 +154,6 @@ def _carry_out(approval: Approval, actor: Actor, at: datetime) -> None:
     require_atomic()
     payload, scope_id = approval.payload, approval.subject_id
     scope = _scope(scope_id, payload)
-    locking.alone(f"parameters:{scope_id}")
     moment = max(_moment(payload) or at, at)
     if Parameters.objects.filter(scope_id=scope_id, effective_from=moment).exists():
         raise MomentTaken(moment=f"{moment:%Y-%m-%d %H:%M %Z}")
@@ -181,6 +184,7 @@ HANDLER = Handler(
     subject_type=SUBJECT,
     makers=MAKERS,
     checkers=CHECKERS,
+    lock=_lock,
     look=_look,
     summarize=_summarize,
     validate=_validate,

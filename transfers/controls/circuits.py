@@ -117,7 +117,7 @@ def _note(*, institution: str, answers: Sequence[bool]) -> None:
 def _locked(institution: str, at: datetime) -> Circuit:
     """The institution's row, alone with it; a new one is saved by the caller."""
     locking.alone(f"circuit:{institution}")
-    found = Circuit.objects.filter(pk=institution).first()
+    found = Circuit.objects.select_for_update(no_key=True).filter(pk=institution).first()
     return found or Circuit(institution=institution, changed_at=at)
 
 

@@ -1,8 +1,8 @@
-"""Stored callbacks, processed in the order of their arrival. Processing one twice changes nothing."""
+"""Stored callbacks, processed in the order of their arrival within each kind of instruction. Processing one twice
+changes nothing."""
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 
 from bridge.kernel import bulk, clock, crashpoints
@@ -10,11 +10,8 @@ from bridge.kernel.crashpoints import Point
 from bridge.kernel.gateway import InstructionKind, InvalidCallback, Report
 from bridge.kernel.gateways import UnknownInstitution
 from bridge.kernel.results import Refused
-from bridge.kernel.transactions import DATABASE_FAULTS
 from transfers.engine import calls, steps
 from transfers.models import BankInstruction, InboundCallback
-
-logger = logging.getLogger(__name__)
 
 
 def process(*, limit: int) -> int:
@@ -54,15 +51,7 @@ def process(*, limit: int) -> int:
 
 
 def _apply(kind: InstructionKind, rows: list[InboundCallback], reports: dict[int, Report]) -> None:
-    try:
-        results = steps.apply(kind, [reports[row.id] for row in rows])
-    except DATABASE_FAULTS:
-        raise  # they stay waiting
-    except Exception as error:
-        logger.exception("callbacks of kind %s could not be applied", kind)
-        for row in rows:
-            row.problem = f"It could not be applied: {type(error).__name__}."
-        return
+    results = steps.apply(kind, [reports[row.id] for row in rows])  # while the database is away they stay waiting
     for row, result in zip(rows, results, strict=True):
         if isinstance(result, Refused):
             row.problem = str(result.error)[:300]

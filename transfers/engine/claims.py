@@ -44,7 +44,7 @@ _CLAIM = """
 _OVERDUE = """
     SELECT w.transfer_id FROM transfers_work AS w JOIN transfers_transfer AS t ON t.id = w.transfer_id
     WHERE w.step IN ('decide', 'promote', 'withdraw', 'blocked') AND t.expires_at <= %s
-    AND t.state IN ('in_review', 'waitlisted', 'approved')
+    AND t.state IN ('in_review', 'waitlisted', 'approved') AND t.blocker_code <> 'engine_fault'
     ORDER BY w.transfer_id LIMIT %s
 """
 
@@ -75,7 +75,7 @@ def claim(step: Step, *, limit: int) -> list[uuid.UUID]:
 
 
 def overdue(*, moment: datetime, limit: int) -> list[uuid.UUID]:
-    """Transfers whose reservation, review or waitlist time is over."""
+    """Transfers whose reservation, review or waitlist time is over, but those at which the engine failed."""
     with connection.cursor() as cursor:
         cursor.execute(_OVERDUE, [moment, limit])
         return [row[0] for row in cursor.fetchall()]

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bridge.kernel import bulk, clock, crashpoints
 from bridge.kernel.crashpoints import Moment, Point
+from bridge.kernel.errors import BridgeError
 from bridge.kernel.gateway import InstructionKind, Report
 from bridge.kernel.results import ENGINE, Done, Refused, Result
 from bridge.kernel.transactions import DATABASE_FAULTS
 from transfers import facts, services
 from transfers.controls import circuits, gates
 from transfers.engine import calls
+from transfers.engine.isolation import set_aside
 from transfers.models import BankInstruction, Transfer
 from transfers.policy import policy
 from transfers.services.recalling import awaiting
@@ -67,9 +69,10 @@ def chase(ids: Ids) -> None:
     """A recall was accepted: ask for the money itself, since the callback about the deposit may be lost."""
     services.postpone_work(transfer_ids=ids, seconds=policy().settle_poll)
     waiting = _of_those_who_answer(awaiting(ids))
-    apply(InstructionKind.RECALL, calls.find([row for row in waiting if row.is_live]))
-    deposits = {row.recalls.id: row.recalls for row in waiting if row.recalls is not None}
-    apply(InstructionKind.DEPOSIT, calls.find(list(deposits.values())))
+    live = [row for row in waiting if row.is_live]
+    _apply_to(InstructionKind.RECALL, live, calls.find(live))
+    deposits = list({row.recalls.id: row.recalls for row in waiting if row.recalls is not None}.values())
+    _apply_to(InstructionKind.DEPOSIT, deposits, calls.find(deposits))
 
 
 def ask(kind: InstructionKind) -> Callable[[Ids], None]:
@@ -86,10 +89,11 @@ def ask(kind: InstructionKind) -> Callable[[Ids], None]:
         if not live:
             return
         owners = {row.transfer_id: row.id for row in live}
-        results = apply(kind, calls.find(live))
+        results = _apply_to(kind, live, calls.find(live))
         again = [owners[result.id] for result in results if isinstance(result, Done) and result.data.get("resend")]
         if again:
-            apply(kind, calls.submit(services.resend_instructions(instruction_ids=again, actor=ENGINE)))
+            resent = services.resend_instructions(instruction_ids=again, actor=ENGINE)
+            _apply_to(kind, resent, calls.submit(resent))
 
     return step
 
@@ -98,23 +102,45 @@ def expire(ids: Ids) -> None:
     services.expire_transfers(transfer_ids=ids, actor=ENGINE)
 
 
+class ReportFault(BridgeError):
+    code = "report_not_applied"
+    title = "The report could not be applied"
+    message = "It could not be applied: {fault}. Engineers have the details in the log."
+
+
 def apply(kind: InstructionKind, reports: list[Report]) -> list[Result]:
-    """Hand reports to the service of their kind; one that it cannot take does not hold up the others."""
+    """Hand reports to the service of their kind; results are in their order. One that it cannot take does not hold up
+    the others: it is refused with `ReportFault`."""
     if not reports:
         return []
     try:
         results = SETTLE[kind](reports=reports, actor=ENGINE)
     except DATABASE_FAULTS:
         raise
-    except Exception:
+    except Exception as error:
         if len(reports) == 1:
-            raise
+            logger.exception("report %s for %s could not be applied", reports[0].outcome, reports[0].key)
+            return [Refused(None, ReportFault(fault=type(error).__name__))]
         middle = len(reports) // 2
         return apply(kind, reports[:middle]) + apply(kind, reports[middle:])
     crashpoints.reach_leg(kind, Moment.OUTCOME_COMMITTED)
     for report, result in zip(reports, results, strict=True):
         if isinstance(result, Refused):
             logger.warning("report %s for %s not applied: %s", report.outcome, report.key, result.error)
+    return results
+
+
+def _apply_to(kind: InstructionKind, orders: Iterable[BankInstruction], reports: list[Report]) -> list[Result]:
+    """`apply` for whoever works on these orders' transfers: those whose report is at fault are set aside."""
+    results = apply(kind, reports)
+    at_fault = {
+        report.key: str(result.error.data["fault"])
+        for report, result in zip(reports, results, strict=True)
+        if isinstance(result, Refused) and isinstance(result.error, ReportFault)
+    }
+    for order in orders if at_fault else ():
+        if order.key in at_fault:
+            set_aside(order.transfer_id, at_fault[order.key])
     return results
 
 
@@ -133,7 +159,7 @@ def _call(kind: InstructionKind, orders: Sequence[BankInstruction]) -> None:
     left = [row.id for row in orders if row.key not in called]
     if left:
         services.not_sent(instruction_ids=left, actor=ENGINE)
-    apply(kind, reports)
+    _apply_to(kind, orders, reports)
 
 
 def _of_those_who_answer(live: Iterable[BankInstruction]) -> list[BankInstruction]:

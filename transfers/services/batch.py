@@ -21,8 +21,10 @@ from django.db import transaction
 from django.db.models import Model
 
 from accounts import cache, holds
+from accounts.ledger import firm
 from accounts.ledger import services as ledger
-from accounts.ledger.rows import Draft, Parties
+from accounts.ledger.kinds import Kind
+from accounts.ledger.rows import Draft, Parties, Place
 from accounts.models import Investor, InvestorAccount
 from bridge.approvals import services as approvals
 from bridge.approvals.services import Proposal
@@ -148,8 +150,9 @@ class Batch:
         """Lock these transfers with everything of their split families."""
         found = self.lock_transfers(relatives(transfer_ids))
         # A child may have been born before the locks were ours: it is younger, so the order of locks is kept.
-        late = relatives(found, but=found)
-        return self.lock_transfers(late) if late else found
+        while late := relatives(found, but=found):
+            found = self.lock_transfers(late)
+        return found
 
     def family_of(self, transfer: Transfer) -> list[Transfer]:
         """The locked family of a transfer, the oldest first."""
@@ -252,6 +255,18 @@ class Batch:
         self._drafts.append(draft)
         if self.books.known:
             self.books.note(draft)
+
+    def free_float(self, currency: str) -> int:
+        """What of the firm's own money is still free, in minor units, with what this batch posts. Locks its account."""
+        own = Place(None, Kind.FIRM_ADVANCE)
+        moved = (
+            line.amount
+            for draft in self._drafts
+            if draft.currency == currency
+            for line in draft.lines
+            if line.place == own
+        )
+        return firm.free_alone(currency) + sum(moved)
 
     def move(self, movement: holds.Movement) -> None:
         self._movements.append(movement)

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from bridge.approvals.models import Approval
+from bridge.approvals.services import ApprovalClosed
 from bridge.kernel import crashpoints, idempotency
 from bridge.kernel.crashpoints import Point
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion, WrongState
@@ -20,12 +21,12 @@ from funds.rules.outcomes import Outcome
 from transfers import disclosure
 from transfers.blockers import DEEDS, Deed
 from transfers.facts import Facts
-from transfers.models import Transfer, Work
+from transfers.models import Transfer
 from transfers.services import orders, permitting, requesting, verifying
 from transfers.services.batch import Batch
 from transfers.services.requesting import Render
 from transfers.services.verifying import Judge, Subject
-from transfers.states import CANCELLABLE, HELD, State, Step
+from transfers.states import CANCELLABLE, ENGINE_FAULT, HELD, State, Step
 
 HELD_BY_OPERATIONS = "held_by_operations"
 Decide = Callable[[Batch, Transfer, Change], Result]
@@ -35,6 +36,15 @@ class MakerIsChecker(NotAllowed):
     code = "maker_is_checker"
     title = "A second person is needed"
     message = "You asked for this transfer yourself: somebody else must decide about it."
+
+
+class TimeIsOver(BridgeError):
+    code = "time_is_over"
+    status = 409
+    title = "The time for this decision is over"
+    message = (
+        "It had to be decided by {until:%Y-%m-%d %H:%M} UTC and expires now. The transfer can be requested anew."
+    )
 
 
 class CriteriaNotMet(BridgeError):
@@ -56,10 +66,15 @@ def cancel_transfers(
 
 
 def reject_transfers(
-    *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
+    *,
+    changes: Sequence[Change],
+    actor: Actor,
+    review: uuid.UUID | None = None,
+    key: idempotency.Key | None = None,
+    render: Render | None = None,
 ) -> list[Result] | idempotency.Answer:
-    """A checker says no. Refused as in `cancel_transfers`, and `MakerIsChecker`."""
-    return decided(changes, actor, _reject, deed=Deed.REJECT, verb="rejected", key=key, render=render)
+    """A checker says no. Refused as in `cancel_transfers`, and `MakerIsChecker`. `review` as in `approve_transfers`."""
+    return decided(changes, actor, _reject, deed=Deed.REJECT, verb="rejected", review=review, key=key, render=render)
 
 
 def approve_transfers(
@@ -67,17 +82,22 @@ def approve_transfers(
     changes: Sequence[Change],
     actor: Actor,
     facts: Facts,
+    review: uuid.UUID | None = None,
     key: idempotency.Key | None = None,
     render: Render | None = None,
 ) -> list[Result] | idempotency.Answer:
     """A checker lets reviewed transfers go on. The rules run again: what they want held is the checker's to allow,
-    what they fail is refused with `CriteriaNotMet`. Also refused: `MakerIsChecker`, and as in `cancel_transfers`.
+    what they fail is refused with `CriteriaNotMet`. Also refused: `MakerIsChecker`, `TimeIsOver`, and as in
+    `cancel_transfers`. `review`: the approval that the checker saw, of one transfer; where another has taken its place
+    since, because the amount was cut, it is refused with `ApprovalClosed`.
     """
 
     def approve(batch: Batch, transfer: Transfer, change: Change) -> Result:
         return _approve(batch, transfer, facts)
 
-    results = decided(changes, actor, approve, deed=Deed.APPROVE, verb="approved", key=key, render=render)
+    results = decided(
+        changes, actor, approve, deed=Deed.APPROVE, verb="approved", review=review, key=key, render=render
+    )
     crashpoints.reach(Point.APPROVE_COMMITTED)
     return results
 
@@ -135,17 +155,16 @@ def expire_transfers(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list
 
 
 @retried
-def promote_waitlist(*, fund_id: uuid.UUID, facts: Facts, actor: Actor) -> list[Result]:
-    """Give free places of a fund to its waitlist, in the order of requests.
+def promote_waitlist(*, transfer_ids: Sequence[uuid.UUID], facts: Facts, actor: Actor) -> list[Result]:
+    """Give free places of a fund to these of its waitlist, in the order of requests.
 
     Its own transaction, woken by a release. Those whom the rules now fail are rejected, those they want reviewed go
     to review; the first that finds no room does not stop a smaller one behind it.
     """
     with unit_of_work() as moment:
         batch = Batch(actor=actor, at=moment)
-        waiting = Work.objects.filter(step=Step.PROMOTE, transfer__fund_id=fund_id).order_by("transfer_id")
-        rows = batch.lock_transfers(waiting.values_list("transfer_id", flat=True))
-        queue = [row for row in rows.values() if row.state == State.WAITLISTED]
+        rows = batch.lock_transfers(transfer_ids)
+        queue = [row for row in rows.values() if row.state == State.WAITLISTED and row.blocker_code != ENGINE_FAULT]
         batch.lock_accounts({row.source_account_id for row in queue})
         batch.lock_places_of(queue)
         judge = _judge_of(batch, queue)
@@ -181,6 +200,7 @@ def decided(
     *,
     deed: Deed,
     verb: str,
+    review: uuid.UUID | None = None,
     key: idempotency.Key | None,
     render: Render | None,
 ) -> list[Result] | idempotency.Answer:
@@ -196,6 +216,8 @@ def decided(
         batch = Batch(actor=actor, at=moment)
         rows = batch.lock_transfers(change.id for change in changes)
         refusals = {change.id: _refusal(change, rows.get(change.id), actor, deed, verb) for change in changes}
+        if review is not None:
+            refusals = {number: error or _replaced(review) for number, error in refusals.items()}
         _lock_what_is_held(batch, [rows[change.id] for change in changes if refusals[change.id] is None])
         results: list[Result] = []
         for change in changes:
@@ -215,6 +237,12 @@ def _refusal(change: Change, row: Transfer | None, actor: Actor, deed: Deed, ver
     checker = deed in (Deed.APPROVE, Deed.REJECT)
     error = refusal(change, row, actor, DEEDS[deed].states, verb, checker)
     return error if error is not None or row is None else permitting.refusal(row, actor, deed)
+
+
+def _replaced(review: uuid.UUID) -> BridgeError | None:
+    """A review is opened and closed under the lock of its transfer only, and that is held."""
+    row = Approval.objects.get(pk=review)
+    return None if row.state == Approval.State.OPEN else ApprovalClosed(state=row.get_state_display())
 
 
 def refusal(
@@ -277,6 +305,8 @@ def _hold(batch: Batch, transfer: Transfer, change: Change) -> Result:
 
 
 def _approve(batch: Batch, transfer: Transfer, facts: Facts) -> Result:
+    if transfer.expires_at is not None and transfer.expires_at <= batch.at:
+        return Refused(transfer.id, TimeIsOver(until=transfer.expires_at))
     _, verdict = _judge_again(batch, transfer, facts, _judge_of(batch, [transfer]))
     if verdict.outcome == Outcome.FAIL:
         why = verifying.sentence(verdict, at_least=Outcome.FAIL)

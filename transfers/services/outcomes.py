@@ -10,6 +10,7 @@ Longer than most modules: every outcome of every kind of instruction goes throug
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,6 +30,7 @@ from transfers.states import UNANSWERED, InstructionState, Step
 Handler = Callable[[Batch, Transfer, BankInstruction, Report], None]
 More = Callable[[Batch, Transfer, BankInstruction, Report, int, int], None]  # amount, fee: what is new of them
 I = InstructionState  # noqa: E741
+MOST_TRIES = 1_000  # are counted: waits have long stopped growing
 
 
 class UnexpectedEvidence(BridgeError):
@@ -95,11 +97,12 @@ def apply_within(*, leg: Leg, reports: Sequence[Report], actor: Actor, at: datet
             found.append((report, instructions[number], transfers[transfer_id]))
     if leg.kind != InstructionKind.DEPOSIT:
         batch.lock_accounts({transfer.source_account_id for _, _, transfer in found})
-    moving = [one for one in found if leg.needs_places(*one)]
+    repeated = _repeated(found)
+    moving = [one for one in found if one[1].id in repeated or leg.needs_places(*one)]
     if moving:
         families = {transfer.family_id for _, _, transfer in moving}
         kin = [row for row in transfers.values() if row.family_id in families]
-        if any(unplanned(*one) for one in moving):
+        if repeated or any(unplanned(*one) for one in moving):
             batch.lock_places_of_families(kin)
         else:
             batch.lock_places_of(kin)
@@ -113,6 +116,12 @@ def apply_within(*, leg: Leg, reports: Sequence[Report], actor: Actor, at: datet
     batch.save()
     crashpoints.reach_leg(leg.kind, crashpoints.Moment.OUTCOME_WRITTEN)
     return results
+
+
+def _repeated(found: Sequence[tuple[Report, BankInstruction, Transfer]]) -> set[uuid.UUID]:
+    """Instructions of which more than one report came at once: what the second will find is not known yet."""
+    orders = [order.id for _, order, _ in found]
+    return {one for one, times in Counter(orders).items() if times > 1} if len(set(orders)) < len(orders) else set()
 
 
 def _recalls(leg: Leg, reports: Sequence[Report], transfers: Iterable[uuid.UUID]) -> set[uuid.UUID]:
@@ -180,7 +189,9 @@ def _doubt(batch: Batch, leg: Leg, order: BankInstruction, transfer: Transfer, t
         if order.state != I.UNKNOWN:
             order.state = I.UNKNOWN
             batch.answered(order)
-        batch.schedule(transfer, leg.ask, orders.terms(order, transfer).next_ask(batch.at, tries), tries=tries + 1)
+        batch.schedule(
+            transfer, leg.ask, orders.terms(order, transfer).next_ask(batch.at, tries), tries=min(tries + 1, MOST_TRIES)
+        )
         if leg.shows_unknown:
             show_unknown(batch, transfer, order)
     elif order.state == I.ACKNOWLEDGED:
@@ -272,7 +283,7 @@ def _moved(batch: Batch, leg: Leg, report: Report, order: BankInstruction, trans
         order.state = I.RETURNED
         order.returned_amount = max(report.returned_amount, order.returned_amount)
         order.return_fee += kept
-        order.return_code, order.reason = report.code[:20], report.reason[:300]
+        order.return_code, order.reason = report.code, report.reason
         batch.answered(order)
 
 
@@ -310,7 +321,7 @@ def _reject(batch: Batch, leg: Leg, report: Report, order: BankInstruction, tran
         raise UnexpectedEvidence(reported="rejected", state=order.get_state_display())
     order.state = I.REJECTED
     order.institution_reference = report.institution_reference or order.institution_reference
-    order.return_code, order.reason = report.code[:20], report.reason[:300]
+    order.return_code, order.reason = report.code, report.reason
     order.ended_at = batch.at
     batch.answered(order)
     leg.rejected(batch, transfer, order, report)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from accounts.ledger import rows
-from accounts.ledger.kinds import Kind
-from accounts.ledger.queries import balance
 from bridge.kernel.money import display
 from transfers.models import Transfer
 from transfers.policy import policy
@@ -17,7 +15,8 @@ def take(batch: Batch, transfer: Transfer, credited: int) -> None:
     event: `accept` goes on with what there is, `top_up` adds the firm's own money (A4) where there is enough, `refund`
     sends it back, and what is short by more than the tolerance waits for people, unless it is refunded.
 
-    Needs the locks of the transfer and its place; the transfer is in `withdrawn` already.
+    Needs the locks of the transfer and its place; the transfer is in `withdrawn` already. A top-up locks the firm's
+    ledger account: what others or this batch have used is not there twice.
     """
     assert batch.places is not None
     short = transfer.amount - credited
@@ -51,9 +50,6 @@ def choose(transfer: Transfer, short: int, batch: Batch) -> str:
         return "refund"
     if short > rules.short_pay_tolerance.get(transfer.currency, 0):
         return "hold"
-    if (
-        rules.short_pay == "top_up"
-        and balance(owner_id=None, kind=Kind.FIRM_ADVANCE, currency=transfer.currency) < short
-    ):
+    if rules.short_pay == "top_up" and batch.free_float(transfer.currency) < short:
         return "hold"
     return rules.short_pay

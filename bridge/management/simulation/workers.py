@@ -8,7 +8,7 @@ from bridge.kernel import clock
 from bridge.kernel.results import ENGINE
 from bridge.management.simulation.run import CLOCKWORK, Hand, Run
 from transfers import services
-from transfers.engine import callbacks, claims, loop, steps
+from transfers.engine import callbacks, claims, isolation, loop, steps
 
 WORKERS = ("worker A", "worker B", "worker C")
 
@@ -49,7 +49,7 @@ def go_on(run: Run) -> None:
         run.story.tell(f"{name} dies with '{hand.step}' in its hands")
         return
     run.story.tell(f"{name} does '{hand.step}' of {_names(run, hand.ids)}")
-    loop.isolated(hand.ids, steps.HANDLERS[hand.step])
+    isolation.isolated(hand.ids, steps.HANDLERS[hand.step])
 
 
 def callbacks_(run: Run) -> None:
@@ -65,7 +65,7 @@ def expire(run: Run) -> None:
     late = claims.overdue(moment=clock.now(), limit=50)
     if late:
         run.story.tell(f"the time of {_names(run, late)} is over")
-        loop.isolated(late, steps.expire)
+        isolation.isolated(late, steps.expire)
     approvals.expire_approvals(actor=CLOCKWORK)
 
 
