@@ -149,7 +149,8 @@ class ComplianceProfile(models.Model):
 
 
 class Credential(models.Model):
-    """A secret that an institution gave us, sealed. Shown to nobody; the newest one that is not revoked is used."""
+    """A secret that an institution gave us, sealed and shown to nobody: for adapters that ask for one by its name. The
+    sandbox's secrets come from the settings."""
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     institution = models.CharField(max_length=40)

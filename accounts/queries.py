@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import BigIntegerField, QuerySet, UUIDField
 
 from accounts import cache
-from accounts.models import BalanceObservation, Investor, InvestorAccount
+from accounts.models import BalanceObservation, InvestorAccount
 from bridge.kernel import binary, bulk, compiled, rows
 from bridge.kernel.api.moments import moment
 from bridge.kernel.errors import NotFound
@@ -32,11 +32,6 @@ def available(account: InvestorAccount, observation: BalanceObservation) -> int:
     had not acknowledged to us before that figure was fetched. May be negative."""
     unseen = account.withdrawals_begun - observation.acknowledged_before
     return observation.available - account.held - unseen
-
-
-def investors_of(user: Any) -> QuerySet[Investor]:
-    """The investors for whom this login acts."""
-    return Investor.objects.filter(user=user)
 
 
 def accounts_of(user: Any) -> QuerySet[InvestorAccount]:

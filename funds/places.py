@@ -214,7 +214,10 @@ class Places:
     def seen_from(
         self, transfer_id: uuid.UUID, fund_id: uuid.UUID, investor_id: uuid.UUID
     ) -> tuple[Capacity, int, int]:
-        """The fund's capacity, what else the investor has in the fund, and what this transfer has reserved there."""
+        """The fund's capacity, what else the investor has in the fund, and what this transfer has reserved there.
+
+        Of places that are only watched they are as they were read: whoever takes more than is reserved asks `has_room`.
+        """
         held = self._reservations.get(transfer_id)
         if held is not None and held.state == RESERVED:
             place = held.place

@@ -30,8 +30,6 @@ CURRENCY_KINDS = (Kind.SUSPENSE, Kind.FEES, Kind.OUTSIDE, Kind.FIRM_ADVANCE)
 
 # Other people's books, and the firm's own float: only what moved through Bridge, so either sign is right.
 SIGNED_KINDS = (Kind.CASH, Kind.FEES, Kind.OUTSIDE, Kind.FIRM_ADVANCE)
-# Lines of these need no transfer: they are about the settlement account as a whole.
-UNTAGGED_KINDS = (Kind.SUSPENSE, Kind.OUTSIDE, Kind.FEES, Kind.FIRM_ADVANCE)
 # Money that is on the bridge.
 BRIDGE_KINDS = (
     Kind.WITHDRAWAL_IN_TRANSIT,

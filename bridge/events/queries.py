@@ -13,12 +13,28 @@ from django.db.models import QuerySet
 from bridge.events import chain
 from bridge.events.models import Event, Seal
 
-# Events of transactions that are over, in the log's order, after a position. An event of a transaction that still
-# runs, or runs beside an older one, waits: it could be overtaken by one with a smaller position.
-SETTLED_EVENTS = (
-    "SELECT {columns} FROM events_event WHERE (epoch, tx, id) > (%s, %s::xid8, %s) "
-    "AND tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY epoch, tx, id"
-)
+# An event of a transaction that still runs, or runs beside an older one, waits: it could be overtaken by one with a
+# smaller position. Those of an earlier epoch were over when the backup was made, whatever this server's numbers are.
+SETTLED = "(epoch < (SELECT max(number) FROM events_epoch) OR tx < pg_snapshot_xmin(pg_current_snapshot()))"
+SETTLED_EVENTS = """
+    SELECT {columns} FROM events_event WHERE (epoch, tx, id) > (%s, %s::xid8, %s) AND {settled} ORDER BY epoch, tx, id
+""".replace("{settled}", SETTLED)
+_FOREIGN = """
+    SELECT EXISTS (
+        SELECT 1 FROM (SELECT epoch, tx FROM events_event ORDER BY epoch DESC, tx DESC LIMIT 1) AS last
+        WHERE last.epoch >= (SELECT coalesce(max(number), 1) FROM events_epoch)
+        AND last.tx >= pg_snapshot_xmax(pg_current_snapshot())
+    )
+"""
+
+
+def is_restored() -> bool:
+    """Whether the log's newest events are of transactions that this server has not had yet: it was restored from a
+    backup of another, and nobody has begun an epoch since."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FOREIGN)
+        (found,) = cursor.fetchone()
+    return bool(found)
 
 
 def position(seal: Seal | None) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,8 @@ from django.db import connection
 
 from bridge.events import chain
 from bridge.events.models import Epoch, Event, Seal
-from bridge.events.queries import SETTLED_EVENTS, position
-from bridge.kernel import binary, bulk, ids, rows, together
+from bridge.events.queries import SETTLED_EVENTS, is_restored, position
+from bridge.kernel import binary, bulk, ids, locking, rows, together
 from bridge.kernel.results import Actor
 from bridge.kernel.transactions import Reading, require_atomic, retried, unit_of_work
 
@@ -25,6 +26,8 @@ _LAST = (
     "SELECT seq, hash FROM events_event WHERE subject_type = %s AND subject_id = s.id ORDER BY seq DESC LIMIT 1) AS e"
 )
 SEAL_LOCK = 0x627269646765  # one sealer at a time
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +156,9 @@ EPOCH: Reading[int] = Reading("(SELECT max(number) FROM events_epoch)", lambda n
 def begin_epoch(*, why: str) -> int:
     """After a restore: readers of the log must not take the new events for old ones. Returns the new number."""
     with unit_of_work() as moment:
+        locking.alone("epoch")
         number = current_epoch() + 1
-        Epoch.objects.create(number=number, since=moment, why=why)
+        Epoch.objects.create(number=number, since=moment, why=why[:200])
         EPOCH.heard(number)
     return number
 
@@ -163,8 +167,11 @@ def begin_epoch(*, why: str) -> int:
 def seal() -> Seal | None:
     """Seal every event of finished transactions that no seal covers yet; `None` where there is nothing to seal.
 
-    One sealer works at a time; another returns `None` at once.
+    One sealer works at a time; another returns `None` at once. It also sees, and says in the log, that a backup was
+    restored and no epoch begun.
     """
+    if is_restored():
+        logger.error("events are numbered by another server than this: after a restore run manage.py begin_epoch")
     with unit_of_work() as moment:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEAL_LOCK])

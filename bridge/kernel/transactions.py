@@ -14,14 +14,22 @@ from datetime import datetime
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import psycopg
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    connection,
+    transaction,
+)
 
 from bridge.kernel import bulk, clock, locking
 
 # The database is away, restarts, or chose this transaction as the victim of a deadlock. Says nothing about the rows.
 DATABASE_FAULTS = (OperationalError, InterfaceError)
-# deadlock_detected, serialization_failure: PostgreSQL has undone the whole transaction, so it may simply begin again.
-UNDONE = ("40P01", "40001")
+# deadlock_detected, serialization_failure; feature_not_supported is said of a statement that was prepared before a
+# migration. PostgreSQL has undone the whole transaction, so it may simply begin again.
+UNDONE = ("40P01", "40001", "0A000")
 # Somebody has stored an answer under this key since we looked for one (`idempotency.Taking`).
 ANSWERED = "idempotency_key_once"
 TRIES = 5
@@ -110,8 +118,8 @@ def hear(readings: Iterable[Reading[Any]], values: Iterable[Any]) -> None:
 
 
 def retried(service: Callable[P, R]) -> Callable[P, R]:
-    """For a service that is one `unit_of_work`: begin it again when PostgreSQL chose it as the victim of a deadlock, or
-    when another has just answered under the same idempotency key.
+    """For a service that is one `unit_of_work`: begin it again when PostgreSQL chose it as the victim of a deadlock,
+    when another has just answered under the same idempotency key, or when a migration changed what it had prepared.
 
     Nothing of it was committed, so this is safe whatever the service does. At most `TRIES` times, with a pause that
     grows and differs between rivals; then the error goes up: the engine's work is due again after its lease, the API
@@ -123,7 +131,7 @@ def retried(service: Callable[P, R]) -> Callable[P, R]:
         for tried in range(1, TRIES):
             try:
                 return service(*args, **kwargs)
-            except (OperationalError, IntegrityError) as error:
+            except (OperationalError, IntegrityError, NotSupportedError) as error:
                 if not undone(error):
                     raise
                 logger.warning("%s was undone by the database (try %d): %s", service.__name__, tried, error)

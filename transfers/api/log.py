@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from bridge.events.models import Event
+from bridge.events.queries import SETTLED
 from bridge.kernel.api.fields import read_query
 from bridge.kernel.api.paging import Page, bad_cursor, link, unpad
 from bridge.kernel.api.roles import EVERYBODY, sees_everything
@@ -59,7 +60,7 @@ class EventsView(BridgeView):
 def read_log(*, after: Position, limit: int, types: Sequence[str] | None, of_user: Any | None) -> list[Event]:
     """Events behind a position, of transactions that are over. `of_user`: of this login's own transfers only."""
     epoch, tx, event_id = after
-    conditions = ["(epoch, tx, id) > (%s, %s::xid8, %s)", "tx < pg_snapshot_xmin(pg_current_snapshot())"]
+    conditions = ["(epoch, tx, id) > (%s, %s::xid8, %s)", SETTLED]
     values: list[Any] = [epoch, str(tx), event_id]
     if types:
         conditions.append("type = ANY(%s)")

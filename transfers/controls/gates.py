@@ -21,7 +21,6 @@ from transfers.models import Circuit, Stop, Transfer
 LOOKS_AGAIN: Final = 45  # seconds
 UNCOVERED: Final = "advance_uncovered"
 STOPPABLE: Final = (InstructionKind.WITHDRAWAL, InstructionKind.DEPOSIT)
-CODES: Final = frozenset({stops.STOPPED, circuits.UNREACHABLE, FULL, UNCOVERED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,10 @@ class Batch:
         transfer.told_state = ""
 
     def note(self, transfer: Transfer, type: str, **data: Any) -> None:
-        """One thing that happened to a transfer: its next version, its event, its announcement."""
+        """One thing that happened to a transfer: its next version, its event, its announcement.
+
+        It is written as it is now: what is changed after the last note is not.
+        """
         state = transfer.state
         previous, transfer.told_state = transfer.told_state, state
         transfer.version += 1

@@ -1,8 +1,9 @@
 """Carrying out a plan that two people approved: first the decision with all its steps, then the steps in batches.
 
 The decision is a part of the approval's unit of work. The plan is computed again under the lock of the fund's
-capacity, through which every transfer must that takes, gives back or begins to use a place, and refused when its hash
-is another than the one approved. From then on the steps are rows. Each batch is a unit of work of its own that marks
+capacity, through which every transfer must that takes or gives back a place, and refused when its hash is another than
+the one approved. A transfer that only begins a step does not come by there: what a step finds changed it leaves, or
+does what is right now. From then on the steps are rows. Each batch is a unit of work of its own that marks
 its rows as done, so whoever comes next, after a crash too, goes on where it stopped; the engine does so by itself.
 """
 

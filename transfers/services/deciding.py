@@ -42,9 +42,7 @@ class TimeIsOver(BridgeError):
     code = "time_is_over"
     status = 409
     title = "The time for this decision is over"
-    message = (
-        "It had to be decided by {until:%Y-%m-%d %H:%M} UTC and expires now. The transfer can be requested anew."
-    )
+    message = "It had to be decided by {until:%Y-%m-%d %H:%M} UTC and expires now. The transfer can be requested anew."
 
 
 class CriteriaNotMet(BridgeError):

@@ -6,7 +6,9 @@ all in UTC, as the connection is, so psycopg's reader in C gives the same value 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC
+from functools import partial
 from select import POLLIN, POLLPRI, poll
 from time import monotonic
 from typing import Any
@@ -21,7 +23,8 @@ from bridge.kernel.columns import Array
 
 
 class PreparedCursor(psycopg.Cursor[Any]):
-    """Parameters travel beside the statement, which the server parses and plans once per connection.
+    """Parameters travel beside the statement, which the server parses and plans once per connection; after a rollback
+    once more, since the driver gives up then whatever it has prepared.
 
     Not where they carry many rows: a plan that was kept from when its tables were small would read them whole for each
     of these rows, and to plan anew costs next to nothing beside them.
@@ -32,7 +35,7 @@ class PreparedCursor(psycopg.Cursor[Any]):
     ) -> Any:
         few = sum([len(value) for value in params or () if isinstance(value, str | bytes)]) < MANY
         _keep_plans(self.connection, few=few)
-        return super().execute(query, params, prepare=few, binary=binary)
+        return _anew_if_changed(self, partial(super().execute, query, params, prepare=few, binary=binary))
 
 
 class NumberedCursor(psycopg.RawCursor[Any]):
@@ -42,7 +45,7 @@ class NumberedCursor(psycopg.RawCursor[Any]):
         self, query: Any, params: Any = None, *, prepare: bool | None = None, binary: bool | None = None
     ) -> Any:
         _keep_plans(self.connection, few=True)
-        return super().execute(query, params, prepare=True, binary=binary)
+        return _anew_if_changed(self, partial(super().execute, query, params, prepare=True, binary=binary))
 
 
 class CopyingCursor(psycopg.Cursor[Any]):
@@ -53,6 +56,21 @@ class CopyingCursor(psycopg.Cursor[Any]):
         with self.copy(query) as copy:
             copy.write(params[0])
         return self
+
+
+def _anew_if_changed(cursor: Any, execute: Callable[[], Any]) -> Any:
+    """A column that a migration has widened since the statement was prepared is none that the statement promised, and
+    the server refuses it from then on. What is prepared is given up then, and the statement prepared anew.
+
+    Inside a transaction nothing can be asked any more: its rollback gives everything up, and `retried` begins again.
+    """
+    try:
+        return execute()
+    except psycopg.errors.FeatureNotSupported:
+        if cursor.connection.info.transaction_status != TransactionStatus.IDLE:
+            raise
+        cursor.connection.execute("DEALLOCATE ALL")
+        return execute()
 
 
 def _keep_plans(connection: Any, *, few: bool) -> None:

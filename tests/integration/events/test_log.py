@@ -17,6 +17,7 @@ from bridge.events.models import Event, Seal
 from bridge.events.services import Fact
 from bridge.kernel.results import Actor, Channel, Role
 from bridge.kernel.transactions import unit_of_work
+from transfers.api import log
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ACTOR = Actor(id="1", role=Role.MAKER, channel=Channel.COMMAND, label="Mara")
@@ -268,3 +269,54 @@ class TestTheDatabaseRefuses:
         with pytest.raises(DatabaseError, match="append_only"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(sql)
         assert (Event.objects.count(), Seal.objects.count()) == (1, 1)
+
+
+class TestAfterARestore:
+    """A dump that is restored into a new server brings events whose transactions that server has yet to have."""
+
+    @pytest.fixture
+    def restored(self) -> uuid.UUID:
+        subject = uuid.uuid4()
+        write(subject)
+        services.seal()
+        write(subject)
+        tamper("UPDATE events_event SET tx = (900000000000 + seq)::text::xid8")
+        tamper("UPDATE events_seal SET tx = '900000000001'")
+        return subject
+
+    def read(self, after: Event | None = None) -> list[int]:
+        position = log.position_of(after) if after else (0, 0, uuid.UUID(int=0))
+        return [event.seq for event in log.read_log(after=position, limit=100, types=None, of_user=None)]
+
+    def test_an_epoch_lets_readers_go_on_behind_what_was_restored(self, restored: uuid.UUID) -> None:
+        assert queries.is_restored()
+        assert self.read() == []
+        call_command("begin_epoch", why="The dump of 3 March, after the disk failed")
+        last = Event.objects.get(subject_id=restored, seq=2)
+        write(restored)
+        assert (self.read(), self.read(after=last)) == ([1, 2, 3], [3])
+        assert not queries.is_restored()
+
+    def test_what_was_restored_is_sealed_with_what_follows(self, restored: uuid.UUID) -> None:
+        call_command("begin_epoch", why="The dump of 3 March")
+        write(restored)
+        sealed = services.seal()
+        assert sealed is not None
+        assert (sealed.count, sealed.epoch) == (2, 2)
+        assert faults() == []
+
+    def test_the_sealer_says_that_it_is_missing(self, restored: uuid.UUID, caplog: pytest.LogCaptureFixture) -> None:
+        services.seal()
+        assert "manage.py begin_epoch" in caplog.text
+
+    def test_where_nothing_was_restored_it_is_refused(self) -> None:
+        write(uuid.uuid4())
+        with pytest.raises(CommandError, match="--force"):
+            call_command("begin_epoch", why="To be sure")
+        call_command("begin_epoch", why="To be sure", force=True)
+        assert services.current_epoch() == 2
+
+    @pytest.mark.parametrize("why", ["", " ", "x" * 201])
+    def test_it_wants_a_reason_that_fits(self, why: str) -> None:
+        with pytest.raises(CommandError, match="200 characters"):
+            call_command("begin_epoch", why=why, force=True)

@@ -4,7 +4,7 @@ lives, it is not asked at every request whether it does."""
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.db import ProgrammingError, close_old_connections, connection, trans
 from accounts.models import Investor
 from bridge.kernel import bulk, columns
 from bridge.kernel.postgresql import base
+from bridge.kernel.transactions import retried, unit_of_work
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -145,6 +146,45 @@ class TestWhetherPlansAreKept:
                 raise ZeroDivisionError
             _many()
             assert _mode() == "auto"
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAMigrationUnderAConnectionThatLives:
+    @pytest.fixture(params=["with names", "with numbers"])
+    def read(self, request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
+        """Reads a column that becomes another type between two calls."""
+
+        def by_name() -> str:
+            return str(bulk.execute("SELECT word FROM widened WHERE word = %s", ["one"]).fetchone()[0])
+
+        def by_number() -> str:
+            cursor = connection.numbered_cursor()  # type: ignore[attr-defined]
+            cursor.execute("SELECT word FROM widened WHERE word = $1", ["one"])
+            return str(cursor.fetchone()[0])
+
+        with psycopg.connect(**_wanted(), autocommit=True) as other:
+            other.execute("CREATE TABLE widened AS SELECT 'one'::varchar(10) AS word")
+            reads = by_name if request.param == "with names" else by_number
+            for _ in range(2):
+                reads()
+            other.execute("ALTER TABLE widened ALTER word TYPE varchar(20)")
+            yield reads
+            connection.close()
+            other.execute("DROP TABLE widened")
+
+    def test_a_statement_is_prepared_anew(self, read: Callable[[], str]) -> None:
+        assert [read(), read()] == ["one", "one"]
+
+    def test_a_service_begins_again(self, read: Callable[[], str]) -> None:
+        tries = []
+
+        @retried
+        def service() -> str:
+            with unit_of_work():
+                tries.append(1)
+                return read()
+
+        assert (service(), len(tries)) == ("one", 2)
 
 
 def _mode() -> str:
