@@ -68,8 +68,8 @@ PEOPLE = (
         (
             Edit(
                 "bridge/approvals/services.py",
-                "        if bound_hash(row.kind, row.subject_id, row.payload, now_seen) != row.bound_hash:\n",
-                "        if not now_seen and not row.bound_hash:\n",
+                "        elif bound_hash(row.kind, row.subject_id, row.payload, now_seen) != row.bound_hash:\n",
+                "        elif not now_seen and not row.bound_hash:\n",
             ),
         ),
     ),
