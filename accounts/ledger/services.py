@@ -11,7 +11,7 @@ from django.db.models import F
 from accounts.ledger.kinds import CURRENCY_KINDS, Kind
 from accounts.ledger.models import Entry, LedgerAccount, Posting
 from accounts.ledger.rows import Draft
-from bridge.kernel import binary, bulk, columns, compiled, ids, locking
+from bridge.kernel import binary, bulk, compiled, ids, locking
 from bridge.kernel.compiled import Own
 from bridge.kernel.transactions import require_atomic
 
@@ -121,8 +121,8 @@ def _locked(keys: set[Key]) -> dict[Key, int]:
         (_SHARED, [key for key in keys if key[0] is None]),
     ):
         if some:
-            owners = "{" + ",".join(["NULL" if key[0] is None else f"{key[0]:032x}" for key in some]) + "}"
-            rows = bulk.execute(text, [owners, *(columns.texts([key[part] for key in some]) for part in (1, 2))])
+            owners = binary.uuids_of([key[0] for key in some])
+            rows = bulk.execute(text, [owners, *(binary.texts([key[part] for key in some]) for part in (1, 2))])
             found |= zip(some, [row[0] for row in rows.fetchall()], strict=True)
     missing = [key for key in keys if found[key] is None]
     if missing:

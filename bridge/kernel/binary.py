@@ -79,6 +79,16 @@ def uuids(values: Iterable[UUID]) -> Array:
     return array(OIDS["uuid"], _uuids(list(values)))
 
 
+def uuids_of(numbers: Iterable[int | None]) -> Array:
+    """Uuids of which only the number is at hand; None is NULL."""
+    return array(OIDS["uuid"], [NULL if one is None else _SIXTEEN + one.to_bytes(16, "big") for one in numbers])
+
+
+def texts(values: Values) -> Array:
+    """Of which most are the same: each is written once."""
+    return array(OIDS["text"], _texts(values))
+
+
 def any_of(values: Sequence[Any]) -> Array | str:
     """Keys of one kind, for a condition. Numbers go as text: the statement says of which width they are."""
     if values and isinstance(values[0], UUID):

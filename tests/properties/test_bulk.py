@@ -247,13 +247,15 @@ class TestKeys:
     @given(keys=st.lists(st.uuids(), max_size=300))
     @example(keys=[])
     def test_uuids_of_any_number_arrive_in_their_order(self, keys: list[UUID]) -> None:
-        for given_as in (binary.uuids(keys), binary.any_of(keys)):
+        for given_as in (binary.uuids(keys), binary.any_of(keys), binary.uuids_of(key.int for key in keys)):
             assert bulk.execute("SELECT %s::uuid[]", [given_as]).fetchone() == (keys,)
 
     @given(keys=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=20) | st.lists(TEXT, max_size=20))
     def test_numbers_and_texts(self, keys: list[int] | list[str]) -> None:
         kind = "text" if keys and isinstance(keys[0], str) else "bigint"
         assert bulk.execute(f"SELECT %s::{kind}[]", [binary.any_of(keys)]).fetchone() == (keys,)
+        if kind == "text":
+            assert bulk.execute("SELECT %s::text[]", [binary.texts(keys)]).fetchone() == (keys,)
 
 
 class TestTotals:
