@@ -64,7 +64,7 @@ class IdempotencyKeyMissing(BridgeError):
 class IdempotencyKeyMalformed(BridgeError):
     code = "idempotency_key_malformed"
     title = "Idempotency-Key malformed"
-    message = "An Idempotency-Key has 1 to 255 printable ASCII characters."
+    message = "An Idempotency-Key has 1 to 255 printable ASCII characters, none of them a blank at an end."
 
 
 class IdempotencyKeyReused(BridgeError):

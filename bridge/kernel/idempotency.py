@@ -66,10 +66,7 @@ class Key:
     @classmethod
     def of(cls, *, principal: str, method: str, route: str, key: str | None, body: Any) -> Key:
         """Raises `IdempotencyKeyMissing` or `IdempotencyKeyMalformed`."""
-        if not key:
-            raise IdempotencyKeyMissing
-        if len(key) > MAX_KEY or not key.isascii() or not key.isprintable():
-            raise IdempotencyKeyMalformed
+        key = checked(key)
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
         return cls(principal, method, route, key, hashlib.sha256(canonical.encode()).digest())
 
@@ -77,6 +74,18 @@ class Key:
     def lock_number(self) -> int:
         text = "\x1f".join((self.principal, self.method, self.route, self.key))
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
+
+
+def checked(key: str | None) -> str:
+    """The key as it came. HTTP strips the blanks around a header, so a key that has some would not be the same there.
+
+    Raises `IdempotencyKeyMissing` or `IdempotencyKeyMalformed`.
+    """
+    if not key:
+        raise IdempotencyKeyMissing
+    if len(key) > MAX_KEY or not key.isascii() or not key.isprintable() or key != key.strip():
+        raise IdempotencyKeyMalformed
+    return key
 
 
 def replay(key: Key) -> Answer | None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rest_framework import serializers
 
 from bridge.kernel import ids
+from bridge.kernel.errors import IdempotencyKeyMalformed, IdempotencyKeyMissing
 from bridge.kernel.money import MAX_AMOUNT
 from transfers.api.reading import plain, read_row
 from transfers.api.serializers import BulkRowSerializer, TransferRequestSerializer
@@ -51,9 +52,12 @@ def test_a_body_that_is_plain_is_what_the_serializer_reads(body: dict[str, Any],
 @given(BODIES, PARTS)
 def test_a_row_is_what_the_serializer_reads(body: dict[str, Any], absent: set[str]) -> None:
     raw = {name: value for name, value in {"idempotency_key": "k", **body}.items() if name not in absent}
-    before = dict(raw)
+    before, key = dict(raw), raw.get("idempotency_key")
     try:
         found = read_row(raw, BulkRowSerializer())
+    except (IdempotencyKeyMissing, IdempotencyKeyMalformed):
+        assert key is None or not (key.isascii() and key.isprintable() and 0 < len(key.strip()) == len(key) <= 255)
+        return
     except serializers.ValidationError as error:
         found = error.detail
     assert found == by_serializer(BulkRowSerializer(), raw)

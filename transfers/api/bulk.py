@@ -103,7 +103,7 @@ class TransferBulkView(BridgeView):
                 wrong = problem.InvalidFields(errors=problem.field_errors(error.detail))
                 outcomes[index] = _refused(request, index, wrong)
             except BridgeError as error:
-                outcomes[index] = _refused(request, index, error)
+                outcomes[index] = _refused(request, index, refuse(error))
         return rows
 
     def _carry_out(

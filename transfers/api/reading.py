@@ -12,14 +12,15 @@ from typing import Any
 from rest_framework import serializers
 
 from bridge.kernel import ids
-from bridge.kernel.errors import MalformedId
-from bridge.kernel.idempotency import MAX_KEY
+from bridge.kernel.errors import IdempotencyKeyMalformed, IdempotencyKeyMissing, MalformedId
+from bridge.kernel.idempotency import checked as checked_key
 from bridge.kernel.money import MAX_AMOUNT, is_currency
 from transfers.api.serializers import BulkRowSerializer, MetadataField, TransferRequestSerializer
 
 _NEEDED = frozenset({"source_account", "fund", "amount", "currency"})
 _NAMES = _NEEDED | {"external_id", "metadata"}
 _METADATA = MetadataField()
+_NO_KEY = "Give each row an idempotency_key: a string of your own of up to 255 characters, new for each request."
 
 
 def read_request(raw: Any) -> dict[str, Any]:
@@ -33,8 +34,12 @@ def read_request(raw: Any) -> dict[str, Any]:
 
 
 def read_row(raw: Any, reader: BulkRowSerializer) -> dict[str, Any]:
-    """A checked row of `POST /transfers/bulk`. Raises `ValidationError`."""
-    if raw.__class__ is dict and _is_plain_key(key := raw.get("idempotency_key")):
+    """A checked row of `POST /transfers/bulk`; its key first, as where it is a header.
+
+    Raises `IdempotencyKeyMissing`, `IdempotencyKeyMalformed` or `ValidationError`.
+    """
+    if raw.__class__ is dict and ((key := raw.get("idempotency_key")) is None or key.__class__ is str):
+        _check_key(key)
         rest = raw.copy()
         del rest["idempotency_key"]
         found = plain(rest)
@@ -72,7 +77,11 @@ def _is_plain_text(text: Any) -> bool:
     return text.__class__ is str and (not text or (len(text) <= 100 and text.isascii() and text == text.strip()))
 
 
-def _is_plain_key(key: Any) -> bool:
-    return (
-        key.__class__ is str and 0 < len(key) <= MAX_KEY and key.isascii() and key.isprintable() and not key.isspace()
-    )
+def _check_key(key: str | None) -> None:
+    """The single route's refusals, naming the field."""
+    try:
+        checked_key(key)
+    except IdempotencyKeyMissing:
+        raise IdempotencyKeyMissing(_NO_KEY, field="idempotency_key") from None
+    except IdempotencyKeyMalformed:
+        raise IdempotencyKeyMalformed(field="idempotency_key") from None

@@ -63,7 +63,7 @@ class BulkRowSerializer(TransferRequestSerializer):
     idempotency_key = TextField(
         max_length=MAX_KEY,
         trim_whitespace=False,
-        help_text="The same key on `POST /transfers` means the same transfer.",
+        help_text="The same key on `POST /transfers` means the same transfer. No blank begins or ends it.",
     )
 
 

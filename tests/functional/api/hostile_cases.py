@@ -106,6 +106,13 @@ CASES = [
         "an idempotency key of 256 characters", 400, "idempotency_key_malformed", headers={"Idempotency-Key": "k" * 256}
     ),
     Case("an idempotency key outside ASCII", 400, "idempotency_key_malformed", headers={"Idempotency-Key": "clé"}),
+    Case("an idempotency key of blanks", 400, "idempotency_key_malformed", headers={"Idempotency-Key": "  "}),
+    Case(
+        "an idempotency key that begins with a blank",
+        400,
+        "idempotency_key_malformed",
+        headers={"Idempotency-Key": " a"},
+    ),
     Case("an idempotency key with a tab", 400, "idempotency_key_malformed", headers={"Idempotency-Key": "a\tb"}),
     Case("no token", 401, "not_authenticated", headers={"Authorization": None}),
     Case("a wrong token", 401, "invalid_token", headers={"Authorization": "Bearer " + "0" * 64}),

@@ -80,7 +80,7 @@ def test_a_bad_row_gets_its_own_problem_and_stops_nobody(world: World, service: 
 
     assert outcomes(results) == [
         (201, ""),
-        (400, "invalid"),
+        (400, "idempotency_key_missing"),
         (400, "invalid"),
         (400, "invalid"),
         (400, "invalid"),
@@ -89,8 +89,8 @@ def test_a_bad_row_gets_its_own_problem_and_stops_nobody(world: World, service: 
         (400, "invalid"),
         (400, "idempotency_key_malformed"),
         (400, "invalid"),
-        (400, "invalid"),
-        (400, "invalid"),
+        (400, "idempotency_key_missing"),
+        (400, "idempotency_key_malformed"),
         (201, ""),
     ]
     assert "amount" in results[2]["error"]["errors"]
@@ -123,6 +123,29 @@ def test_bulk_and_single_share_their_keys(world: World, service: APIClient) -> N
     assert alone.json() == opened["transfer"]
     assert alone["Location"] == f"{SINGLE}/{opened['transfer']['id']}"
     assert (replayed["idempotent_replayed"], replayed["transfer"]) == (True, other.json())
+
+
+def test_a_key_is_refused_as_on_the_single_route(world: World, service: APIClient) -> None:
+    missing: list[Any] = [None, ""]
+    malformed = [" lead", "trail ", " ", "   ", "a\tb", "\u00a0b", "clé", "k" * 256]
+
+    results = send(service, [row(world, key) for key in (*missing, *malformed)])
+    alone = [service.post(SINGLE, world.body(), headers={"Idempotency-Key": key}) for key in malformed]
+
+    codes = [result["error"]["code"] for result in results]
+    assert codes == ["idempotency_key_missing"] * len(missing) + ["idempotency_key_malformed"] * len(malformed)
+    for result in results:
+        (named,) = result["error"]["errors"]["idempotency_key"]
+        assert (result["status"], named["code"]) == (400, result["error"]["code"])
+        assert "header" not in named["message"]
+    assert {(answer.status_code, answer.json()["code"]) for answer in alone} == {(400, "idempotency_key_malformed")}
+    assert not Transfer.objects.exists()
+
+
+def test_the_key_is_looked_at_before_the_rest_of_its_row(world: World, service: APIClient) -> None:
+    (result,) = send(service, [row(world, " lead", amount="5")])
+
+    assert result["error"]["code"] == "idempotency_key_malformed"
 
 
 def test_a_key_twice_in_one_body(world: World, service: APIClient) -> None:
