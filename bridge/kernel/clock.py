@@ -40,6 +40,12 @@ def now() -> datetime:
     return value
 
 
+def real() -> datetime:
+    """The database's own time, which no sandbox moves: what frameworks write about logins counts by it."""
+    value: datetime = bulk.execute("SELECT now()").fetchone()[0]
+    return value
+
+
 def given() -> datetime | None:
     """The time where the database need not be asked: pinned in a unit of work, or told by a simulation."""
     pinned = _pinned.get()

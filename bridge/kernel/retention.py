@@ -13,18 +13,24 @@ from datetime import datetime, timedelta
 from django.apps import apps
 from django.db import models
 
+from bridge.kernel import clock
+
 AT_ONCE = 5_000  # rows per statement, each of which commits by itself
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """`model` as `app_label.Model`; a row's age counts from `moment`, which is when it ends where it ends by itself."""
+    """`model` as `app_label.Model`; a row's age counts from `moment`, which is when it ends where it ends by itself.
+
+    `now` tells the time that `moment` was written in: Bridge's, or the real one where a framework wrote it.
+    """
 
     name: str
     what: str
     model: str
     moment: str
     keep: timedelta
+    now: Callable[[], datetime] = clock.now
 
     @property
     def rows(self) -> models.QuerySet[models.Model]:
@@ -49,7 +55,7 @@ def all_logs() -> list[Log]:
 
 
 def overdue(log: Log, *, at: datetime, keep: timedelta | None = None) -> models.QuerySet[models.Model]:
-    """The rows that may be forgotten at this moment."""
+    """The rows that may be forgotten at this moment, which `log.now` has told."""
     return log.rows.filter(**{f"{log.moment}__lt": at - (log.keep if keep is None else keep)})
 
 
@@ -74,11 +80,11 @@ def _delete(log: Log, keys: Sequence[object]) -> int:
 
 
 def register_frameworks() -> None:
-    """What the frameworks write about logins."""
-    ninety = timedelta(days=90)
+    """What the frameworks write about logins, in real time."""
+    none, week, ninety, real = timedelta(0), timedelta(days=7), timedelta(days=90), clock.real
     register(
-        Log("sign-ins", "sign-ins and their ends", "axes.AccessLog", "attempt_time", ninety),
-        Log("failed-sign-ins", "sign-ins that were refused", "axes.AccessAttempt", "attempt_time", ninety),
-        Log("sessions", "sessions of the console that are over", "sessions.Session", "expire_date", timedelta(0)),
-        Log("tokens", "tokens of the API that are over", "knox.AuthToken", "expiry", timedelta(days=7)),
+        Log("sign-ins", "sign-ins and their ends", "axes.AccessLog", "attempt_time", ninety, real),
+        Log("failed-sign-ins", "sign-ins that were refused", "axes.AccessAttempt", "attempt_time", ninety, real),
+        Log("sessions", "sessions of the console that are over", "sessions.Session", "expire_date", none, real),
+        Log("tokens", "tokens of the API that are over", "knox.AuthToken", "expiry", week, real),
     )

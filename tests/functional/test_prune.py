@@ -48,6 +48,28 @@ def test_what_is_old_goes_and_the_rest_stays(monkeypatch: pytest.MonkeyPatch) ->
     assert (AccessLog.objects.count(), Session.objects.get().session_key, AuthToken.objects.count()) == (2, "key1", 1)
 
 
+def test_a_sandbox_that_is_ahead_forgets_nothing_that_is_alive() -> None:
+    clock.advance(by=timedelta(days=400))
+    for hours in (-1, 1):
+        Session.objects.create(session_key=f"key{hours}", expire_date=clock.real() + timedelta(hours=hours))
+    AuthToken.objects.create(make_login(), expiry=timedelta(hours=1))
+    AccessLog.objects.create(username="someone", ip_address="192.0.2.1", user_agent="", path_info="/admin/login/")
+
+    assert prune() == {"sign-ins": 0, "failed-sign-ins": 0, "sessions": 1, "tokens": 0}
+    assert Session.objects.get().session_key == "key1"
+
+
+def test_a_log_that_bridge_writes_goes_by_bridges_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "_registry", {})
+    retention.register(Log("own", "", "sessions.Session", "expire_date", timedelta(days=1)))
+    Session.objects.create(session_key="key", expire_date=clock.real())
+    assert prune() == {"own": 0}
+
+    clock.advance(by=timedelta(days=2))
+
+    assert prune() == {"own": 1}
+
+
 def test_only_some_and_another_age() -> None:
     signed_in(20)
     assert prune("--only", "sessions", "--days", "10") == {"sessions": 0}

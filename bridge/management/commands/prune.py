@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bridge.kernel import clock, retention
+from bridge.kernel import retention
 from bridge.kernel.retention import Log
 from bridge.management.output import console_for
 
@@ -31,11 +31,11 @@ class Command(BaseCommand):
         if days is not None and not 0 <= days <= LONGEST:
             raise CommandError(f"--days takes 0 to {LONGEST}.")
         keep = None if days is None else timedelta(days=days)
-        moment = clock.now()
         found: list[tuple[Log, datetime, int]] = []
         console = Console(stderr=True, quiet=options["json"])
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             for log in chosen:
+                moment = log.now()
                 rows = retention.overdue(log, at=moment, keep=keep).count()
                 if rows and not options["dry_run"]:
                     bar = progress.add_task(log.name, total=rows)
