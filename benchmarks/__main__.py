@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 from dataclasses import replace
-from pathlib import Path
 
+from benchmarks.options import new_file, positive
 from benchmarks.servers import running
 from benchmarks.suite import MORE, PARTS, Plan, Suite
 
@@ -38,10 +38,10 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter samples, about three minutes")
     parser.add_argument("--only", nargs="+", choices=(*PARTS, *MORE), help="these parts alone")
-    parser.add_argument("--samples", type=int, help="per figure")
-    parser.add_argument("--batches", type=int, nargs="+", help="batch sizes of the engine")
-    parser.add_argument("--workers", type=int, nargs="+", help="numbers of worker processes")
-    parser.add_argument("--output", type=Path, help="also write the figures, indented, to this file")
+    parser.add_argument("--samples", type=positive, help="per figure")
+    parser.add_argument("--batches", type=positive, nargs="+", help="batch sizes of the engine")
+    parser.add_argument("--workers", type=positive, nargs="+", help="numbers of worker processes")
+    parser.add_argument("--output", type=new_file, help="also write the figures, indented, to this file")
     parser.add_argument("--json", action="store_true", help="print nothing but the figures on standard output")
     return parser
 

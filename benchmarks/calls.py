@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from benchmarks.options import positive
 from benchmarks.servers import running
 from bridge.embedded.paths import CHECKOUT
 
@@ -24,9 +25,9 @@ DATABASE = "bridge"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.calls", description="Python calls per completed transfer")
-    parser.add_argument("--transfers", type=int, default=1_000)
-    parser.add_argument("--batch", type=int, default=500)
-    parser.add_argument("--top", type=int, default=40, help="how many functions are listed")
+    parser.add_argument("--transfers", type=positive, default=1_000)
+    parser.add_argument("--batch", type=positive, default=500)
+    parser.add_argument("--top", type=positive, default=40, help="how many functions are listed")
     wanted = parser.parse_args()
     with running() as servers:
         servers.make_database(DATABASE, fresh=True)

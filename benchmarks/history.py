@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -26,6 +25,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks import engine, moulds
+from benchmarks.options import new_file, positive
 from benchmarks.pgbench import Pgbench
 from benchmarks.samples import Paired, Reference, summary
 from benchmarks.servers import Servers, running
@@ -89,17 +89,17 @@ def main() -> None:
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.history", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("--transfers", type=int, nargs="+", default=[10_000_000], help="sizes of history")
-    parser.add_argument("--against", type=int, default=AGAINST, help="the size that the others are compared with")
+    parser.add_argument("--transfers", type=positive, nargs="+", default=[10_000_000], help="sizes of history")
+    parser.add_argument("--against", type=positive, default=AGAINST, help="the size that the others are compared with")
     parser.add_argument(
         "--whole", type=int, default=2_000_000, help="up to this size all rows are made (19 KB each), beyond it 4 KB"
     )
     parser.add_argument("--bare", action="store_true", help="beyond it only transfers, 0.6 KB each")
-    parser.add_argument("--samples", type=int, default=5)
-    parser.add_argument("--count", type=int, default=2_000, help="transfers per sample")
+    parser.add_argument("--samples", type=positive, default=5)
+    parser.add_argument("--count", type=positive, default=2_000, help="transfers per sample")
     parser.add_argument("--keep", action="store_true", help="leave the databases, and take those that are there")
     parser.add_argument("--prepare-only", action="store_true", help="make the databases and measure nothing")
-    parser.add_argument("--output", type=Path, help="also write the figures to this file")
+    parser.add_argument("--output", type=new_file, help="also write the figures to this file")
     parser.add_argument("--json", action="store_true", help="print nothing but the figures")
     return parser
 

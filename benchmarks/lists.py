@@ -16,12 +16,12 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from benchmarks import history, pgbench
+from benchmarks.options import new_file, positive
 from benchmarks.samples import percentile
 from benchmarks.servers import Servers, running
 from bridge.embedded.paths import CHECKOUT
@@ -31,12 +31,12 @@ REQUESTS = 200
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lists", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
+    parser.add_argument("--rows", type=positive, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--whole", type=int, default=history.WHOLE, help="up to this size all rows are made")
     parser.add_argument("--bare", action="store_true", help="beyond it only transfers, 0.6 KB each")
-    parser.add_argument("--requests", type=int, default=REQUESTS, help="per list")
+    parser.add_argument("--requests", type=positive, default=REQUESTS, help="per list")
     parser.add_argument("--keep", action="store_true", help="leave the databases")
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--output", type=new_file)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     if wanted.worker:

@@ -12,6 +12,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bridge.settings.test")
 
 import django
 
+from benchmarks.options import positive
+
 COPIES = """
     INSERT INTO funds_verification (id, transfer_id, fund_id, stage, outcome, facts, decisions, at)
     SELECT gen_random_uuid(), gen_random_uuid(), fund_id, stage, outcome,
@@ -22,7 +24,7 @@ COPIES = """
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--rows", type=positive, default=10_000)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     wanted = parser.parse_args()
 

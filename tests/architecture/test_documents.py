@@ -108,7 +108,9 @@ class TestStories:
 
 class TestParameters:
     def test_the_page_is_current(self) -> None:
-        call_command("parameters", "--check", stdout=StringIO(), stderr=StringIO())
+        out = StringIO()
+        call_command("parameters", "--check", stdout=out, stderr=StringIO())
+        assert out.getvalue() == "docs/PARAMETERS.md is current\n"
 
     def test_every_name_of_the_policy_is_in_the_catalogue_and_its_default_is_possible(self) -> None:
         defaults = Policy()

@@ -237,7 +237,11 @@ class TestCommand:
         [
             (["nowhere"], "no fund"),
             (["{fund}", "--plan", "cut-back"], "needs a target"),
-            (["{fund}", "--plan", "settle", "--target", "5"], "no target"),
+            (["{fund}", "--plan", "settle", "--target", "5"], "Only --plan cut-back takes --target"),
+            (["{fund}", "--plan", "settle", "--method", "pro-rata"], "Only --plan cut-back takes --method"),
+            (["{fund}", "--target", "5", "--below", "out"], "Only --plan cut-back takes --target, --below"),
+            (["{fund}", "--resume", "--plan", "settle"], "--resume goes by the plan that was asked for"),
+            (["{fund}", "--plan", "settle", "--expect", "abc"], "--expect goes with --propose"),
             (["{fund}", "--plan", "cut-back", "--target", "-1"], "needs a target"),
             (["{fund}", "--plan", "cut-back", "--target", "99999999999"], "not more than the target"),
             (["{fund}", "--approve", "apr_1", "--as", "chen"], "This is no approval id"),

@@ -77,8 +77,11 @@ class TestReplay:
             call_command(*given, "--from", "yesterday", "--to", "2026-01-01")
         with pytest.raises(CommandError, match="ends before it begins"):
             call_command(*given, "--from", "2026-01-02", "--to", "2026-01-01")
-        with pytest.raises(CommandError, match="no readable JSON"):
+        with pytest.raises(CommandError, match=r"gone cannot be read: No such file or directory\.$"):
             call_command(
                 "replay_rules", "--rule", "rail_limit", "--params", str(tmp_path / "gone"), "--from", "2026-01-01",
                 "--to", "2026-01-01",
             )  # fmt: skip
+        file.write_bytes(b"\xff")
+        with pytest.raises(CommandError, match="is no JSON file"):
+            call_command(*given, "--from", "2026-01-01", "--to", "2026-01-01")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,6 +24,16 @@ MOST = 10**6
 DAYS = 3660
 KINDS = [kind.value for kind in InstructionKind]
 EFFECTS = {"none": Fault.TIMEOUT_BEFORE, "done": Fault.TIMEOUT_AFTER, "late": Fault.TIMEOUT_LATE}
+
+
+class InstitutionField(TextField):
+    default_error_messages = {"unknown_institution": "There is no such institution. There are: {known}."}
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        if name not in settings.BRIDGE_GATEWAYS:
+            self.fail("unknown_institution", known=", ".join(sorted(settings.BRIDGE_GATEWAYS)))
+        return name
 
 
 class FaultSerializer(StrictSerializer):
@@ -45,7 +56,7 @@ class FaultSerializer(StrictSerializer):
 
 
 class AnyFaultSerializer(FaultSerializer):
-    institution = TextField(required=False, max_length=40, help_text="Only this institution, such as harbor.")
+    institution = InstitutionField(required=False, max_length=40, help_text="Only this institution, such as harbor.")
 
 
 class TimeOutSerializer(StrictSerializer):

@@ -29,6 +29,8 @@ from transfers.closing_approvals import CHECKERS, MAKERS, kind_of, payload_of
 from transfers.closing_overview import Overview, closing_overview, plan_closing
 from transfers.services import closing as closings
 
+CUT = ("target", "method", "below")
+
 
 class Command(BaseCommand):
     help = (
@@ -40,12 +42,11 @@ class Command(BaseCommand):
         parser.add_argument("code", metavar="CODE", help="the fund's code")
         parser.add_argument("--plan", choices=[str(kind) for kind in PlanKind])
         parser.add_argument("--target", type=int, metavar="N", help="cut back to this much, in minor units (cents)")
-        parser.add_argument("--method", choices=[str(each) for each in Method], default=str(Method.PRO_RATA))
+        parser.add_argument("--method", choices=[str(each) for each in Method], help="of a cut back (pro-rata)")
         parser.add_argument(
             "--below",
             choices=[str(each) for each in Below],
-            default=str(Below.KEEP),
-            help="investors whom a cut leaves below the fund's minimum stay (keep) or are out entirely (out)",
+            help="investors whom a cut leaves below the fund's minimum stay (keep) or are out entirely (out) (keep)",
         )
         doing = parser.add_mutually_exclusive_group()
         doing.add_argument("--preview", action="store_true", help="show the plan and write nothing (the default)")
@@ -64,6 +65,7 @@ class Command(BaseCommand):
         fund = Fund.objects.filter(code=options["code"]).first()
         if fund is None:
             raise CommandError(f"There is no fund {options['code']!r}.")
+        _refuse_unused(options)
         try:
             if options["approve"]:
                 body = self._approve(fund, options)
@@ -111,11 +113,7 @@ class Command(BaseCommand):
         }
 
     def _plan(self, fund: Fund, options: dict[str, Any]) -> dict[str, Any]:
-        given = {}
-        if options["plan"] == PlanKind.CUT_BACK:
-            given = {name: options[name] for name in ("target", "method", "below")}
-        elif options["target"] is not None:
-            given = {"target": options["target"]}
+        given = {name: options[name] for name in CUT if options[name] is not None}
         terms = Terms.of(given, kind=options["plan"])
         actor = None
         if options["propose"]:  # who may not ask, or asks too early, is told so before a long table
@@ -185,6 +183,17 @@ class Command(BaseCommand):
                 soft_wrap=True,
             )
         return body
+
+
+def _refuse_unused(options: dict[str, Any]) -> None:
+    """What would be ignored is refused: whoever wrote it meant something by it."""
+    cut = [f"--{name}" for name in CUT if options[name] is not None]
+    if cut and options["plan"] != PlanKind.CUT_BACK:
+        raise CommandError(f"Only --plan cut-back takes {', '.join(cut)}.")
+    if options["plan"] and (door := next((name for name in ("approve", "withdraw", "resume") if options[name]), None)):
+        raise CommandError(f"--{door} goes by the plan that was asked for: leave --plan out.")
+    if options["expect"] and not options["propose"]:
+        raise CommandError("--expect goes with --propose.")
 
 
 def _approval(fund: Fund, public_id: str) -> Approval:

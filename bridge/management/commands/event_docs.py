@@ -45,6 +45,7 @@ class Command(BaseCommand):
         if options["check"]:
             if not page.exists() or page.read_text() != wanted:
                 raise CommandError(f"{FOLDER / 'README.md'} is not current: run manage.py event_docs.")
+            self.stdout.write(f"{FOLDER / 'README.md'} is current")
             return
         page.write_text(wanted)
         self.stdout.write(f"{FOLDER / 'README.md'} written")

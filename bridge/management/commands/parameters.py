@@ -22,6 +22,7 @@ class Command(BaseCommand):
         if options["check"]:
             if not page.exists() or page.read_text() != wanted:
                 raise CommandError(f"{PAGE} is not current: run manage.py parameters.")
+            self.stdout.write(f"{PAGE} is current")
             return
         page.write_text(wanted)
         self.stdout.write(f"{PAGE} written")

@@ -100,8 +100,10 @@ class Command(BaseCommand):
 def _values(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise CommandError(f"{path} is no readable JSON file: {error}") from error
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{path} is no JSON file.") from error
     if not isinstance(values, dict):
         raise CommandError(f"{path} must hold one JSON object of parameter names and values.")
     return values

@@ -225,12 +225,21 @@ class TestTheAuditFinds:
         call_command("verify_audit", "--export-head", str(head))
         call_command("verify_audit", "--head", str(head))
 
-    @pytest.mark.parametrize("content", ["", "[]", '{"number": "x", "hash": "zz"}'])
+    @pytest.mark.parametrize("content", ["", "[]", "{}", '{"number": "x", "hash": "zz"}'])
     def test_a_file_that_is_no_head_gets_a_clear_message(self, content: str, tmp_path: Path) -> None:
         head = tmp_path / "head.json"
         head.write_text(content)
-        with pytest.raises(CommandError, match="is no exported head"):
+        with pytest.raises(CommandError, match="is no exported head: --export-head writes one, with number and hash"):
             call_command("verify_audit", "--head", str(head))
+
+    def test_a_file_that_cannot_be_had_is_named_with_the_reason(self, subject: uuid.UUID, tmp_path: Path) -> None:
+        nowhere = str(tmp_path / "nope" / "head.json")
+        with pytest.raises(CommandError, match=r"nope/head.json cannot be written: No such file or directory\.$"):
+            call_command("verify_audit", "--export-head", nowhere)
+        with pytest.raises(CommandError, match=r"cannot be written: Is a directory\.$"):
+            call_command("verify_audit", "--export-head", str(tmp_path))
+        with pytest.raises(CommandError, match=r"nope/head.json cannot be read: No such file or directory\.$"):
+            call_command("verify_audit", "--head", nowhere)
 
 
 class TestTheDatabaseRefuses:

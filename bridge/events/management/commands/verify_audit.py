@@ -29,7 +29,7 @@ class Command(BaseCommand):
             if newest is None:
                 raise CommandError("There is no seal to export yet: the log is sealed once a minute.")
             head = {"number": newest.number, "hash": bytes(newest.hash).hex(), "at": newest.at.isoformat()}
-            Path(options["export_head"]).write_text(json.dumps(head) + "\n")
+            _write(Path(options["export_head"]), json.dumps(head) + "\n")
         events, seals = Event.objects.count(), newest.number if newest else 0
         if options["json"]:
             self.stdout.write(json.dumps({"holds": not faults, "events": events, "seals": seals, "faults": faults}))
@@ -50,11 +50,22 @@ class Command(BaseCommand):
         try:
             head = json.loads(path.read_text())
             number, digest = int(head["number"]), bytes.fromhex(head["hash"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CommandError(f"{path} is no exported head: {error}") from error
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error.strerror or error}.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise CommandError(
+                f"{path} is no exported head: --export-head writes one, with number and hash."
+            ) from error
         kept = Seal.objects.filter(number=number).first()
         if kept is None:
             return [{"where": f"seal {number}", "what": "was exported, is gone: the tail was cut"}]
         if bytes(kept.hash) != digest:
             return [{"where": f"seal {number}", "what": "differs from the exported head: history was rewritten"}]
         return []
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror or error}.") from error
