@@ -50,7 +50,7 @@ class AccountsView(BridgeView):
         wanted = read_query(AccountQuery, request)
         filters = {name: wanted[name] for name in ("currency", "status", "investor") if name in wanted}
         accounts = _visible(request.user).filter(**filters)
-        page = newest_first(accounts, request, limit=wanted["limit"], cursor=wanted.get("cursor"))
+        page = newest_first(accounts, request, wanted)
         return Response(page.render(render_accounts))
 
 

@@ -54,7 +54,7 @@ class FundsView(BridgeView):
         wanted = read_query(FundQuery, request)
         filters = {name: wanted[name] for name in ("status", "kind", "currency") if name in wanted}
         funds = _funds(request.user).filter(**filters)
-        page = newest_first(funds, request, limit=wanted["limit"], cursor=wanted.get("cursor"))
+        page = newest_first(funds, request, wanted)
         return Response(page.render(render_funds))
 
 
@@ -92,5 +92,5 @@ class AllocationsView(BridgeView):
         allocations = Allocation.objects.select_related("fund").filter(**filters)
         if not sees_everything(request.user):
             allocations = allocations.filter(investor__user=request.user.pk)
-        page = newest_first(allocations, request, limit=wanted["limit"], cursor=wanted.get("cursor"))
+        page = newest_first(allocations, request, wanted)
         return Response(page.render(render_allocations))

@@ -49,7 +49,7 @@ class NotificationsView(BridgeView):
         names = {"transfer": "transfer_id", "type": "type"}
         filters = {lookup: wanted[name] for name, lookup in names.items() if name in wanted}
         notifications = queries.visible_to(request.user).filter(**filters)
-        page = newest_first(notifications, request, limit=wanted["limit"], cursor=wanted.get("cursor"))
+        page = newest_first(notifications, request, wanted)
         return Response(page.render(render_notifications))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import struct
 import uuid
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from rest_framework.response import Response
 from bridge.events.models import Event
 from bridge.events.queries import SETTLED
 from bridge.kernel.api.fields import read_query
-from bridge.kernel.api.paging import Page, bad_cursor, link, unpad
+from bridge.kernel.api.paging import Page, bad_cursor, link, mark, packed, unpad
 from bridge.kernel.api.roles import EVERYBODY, sees_everything
 from bridge.kernel.api.schema import documented, page_of
 from bridge.kernel.api.views import BridgeView
@@ -26,6 +25,7 @@ from transfers.api.serializers import EventQuery, EventSerializer
 Position = tuple[int, int, uuid.UUID]
 _START: Position = (0, 0, uuid.UUID(int=0))
 _PACKED = struct.Struct(">IQ")
+_PLACE, _MARK = _PACKED.size + 16, 4  # bytes
 _OWN = (
     "SELECT t.id FROM transfers_transfer AS t JOIN accounts_investor AS i ON i.id = t.investor_id WHERE i.user_id = %s"
 )
@@ -95,14 +95,17 @@ def _start(request: Request, wanted: dict[str, Any]) -> Position:
 
 def _encode(position: Position) -> str:
     epoch, tx, event_id = position
-    return base64.urlsafe_b64encode(_PACKED.pack(epoch, tx) + event_id.bytes).decode().rstrip("=")
+    place = _PACKED.pack(epoch, tx) + event_id.bytes
+    return packed(place + mark(place, _MARK))
 
 
 def _decode(cursor: str) -> Position:
+    """A place in the log, whatever the filters: readers keep it for long. One without a mark is from long ago."""
     raw = unpad(cursor)
-    if len(raw) != _PACKED.size + 16:
+    place = raw[:_PLACE]
+    if len(place) != _PLACE or raw[_PLACE:] not in (b"", mark(place, _MARK)):
         raise bad_cursor()
-    epoch, tx = _PACKED.unpack(raw[: _PACKED.size])
+    epoch, tx = _PACKED.unpack(place[: _PACKED.size])
     if epoch > 2**31 - 1:
         raise bad_cursor()
-    return epoch, tx, uuid.UUID(bytes=raw[_PACKED.size :])
+    return epoch, tx, uuid.UUID(bytes=place[_PACKED.size :])

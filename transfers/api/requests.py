@@ -152,7 +152,7 @@ class TransfersView(BridgeView):
             before=wanted.get("created_before"),
             **filters,
         )
-        page = newest_first(transfers, request, limit=wanted["limit"], cursor=wanted.get("cursor"))
+        page = newest_first(transfers, request, wanted)
         return Response(page.render(partial(render_transfers, inside=inside)))
 
 

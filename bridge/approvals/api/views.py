@@ -68,7 +68,7 @@ class ApprovalsView(BridgeView):
         lookups = {"state": "state__in", "kind": "kind", "subject": "subject_id"}
         filters = {lookup: wanted[name] for name, lookup in lookups.items() if name in wanted}
         rows = Approval.objects.filter(**filters)
-        page = newest_first(rows, request, limit=wanted["limit"], cursor=wanted.get("cursor"))
+        page = newest_first(rows, request, wanted)
         return Response(page.render(render_approvals))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -19,6 +21,8 @@ from bridge.kernel.problem import InvalidFields
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 _AFTER, _BEFORE = b"a", b"b"
+_MARK = 8  # bytes
+_BAD_CURSOR = "Take the cursor, whole, from `next` or `previous` of a page of this list with the same filters."
 M = TypeVar("M", bound=Model)
 
 
@@ -39,9 +43,14 @@ class Page:
         return {"next": self.next, "previous": self.previous, "results": render(self.rows)}
 
 
-def newest_first(queryset: QuerySet[M], request: Request, *, limit: int, cursor: str | None) -> Page:
-    """A page in descending order of the primary key, a uuid of version 7. Raises `InvalidFields` for a bad cursor."""
-    way, key = _decode(cursor) if cursor else (_AFTER, None)
+def newest_first(queryset: QuerySet[M], request: Request, wanted: Mapping[str, Any]) -> Page:
+    """A page in descending order of the primary key, a uuid of version 7.
+
+    `wanted`: the checked query. A cursor belongs to this address and its filters; the length of pages may change.
+    Raises `InvalidFields` for any other.
+    """
+    limit, cursor, scope = wanted["limit"], wanted.get("cursor"), _scope(request, wanted)
+    way, key = _decode(cursor, scope) if cursor else (_AFTER, None)
     if way == _BEFORE:
         rows = list(queryset.filter(pk__gt=key).order_by("pk")[: limit + 1])
         further = len(rows) > limit
@@ -53,8 +62,8 @@ def newest_first(queryset: QuerySet[M], request: Request, *, limit: int, cursor:
         rows = rows[:limit]
     return Page(
         rows,
-        next=link(request, _encode(_AFTER, rows[-1].pk)) if rows and more else None,
-        previous=link(request, _encode(_BEFORE, rows[0].pk)) if rows and fewer else None,
+        next=link(request, _encode(_AFTER, rows[-1].pk, scope)) if rows and more else None,
+        previous=link(request, _encode(_BEFORE, rows[0].pk, scope)) if rows and fewer else None,
     )
 
 
@@ -64,15 +73,37 @@ def link(request: Request, cursor: str) -> str:
     return request.build_absolute_uri(f"{request.path}?{urlencode([*query, ('cursor', cursor)])}")
 
 
-def _encode(way: bytes, key: uuid.UUID) -> str:
-    return base64.urlsafe_b64encode(way + key.bytes).decode().rstrip("=")
+def _scope(request: Request, wanted: Mapping[str, Any]) -> bytes:
+    """Which list it is, and what of it: however the filters were written."""
+    filters = {
+        name: sorted({str(each) for each in value}) if isinstance(value, list) else str(value)
+        for name, value in wanted.items()
+        if name not in ("limit", "cursor")
+    }
+    return json.dumps([request.path, filters], sort_keys=True).encode()
 
 
-def _decode(cursor: str) -> tuple[bytes, uuid.UUID]:
+def _encode(way: bytes, key: uuid.UUID, scope: bytes) -> str:
+    place = way + key.bytes
+    return packed(place + mark(place + scope, _MARK))
+
+
+def _decode(cursor: str, scope: bytes) -> tuple[bytes, uuid.UUID]:
     raw = unpad(cursor)
-    if len(raw) != 17 or raw[:1] not in (_AFTER, _BEFORE):
+    place = raw[:17]
+    if raw[17:] != mark(place + scope, _MARK) or place[:1] not in (_AFTER, _BEFORE):
         raise bad_cursor()
-    return raw[:1], uuid.UUID(bytes=raw[1:])
+    return place[:1], uuid.UUID(bytes=place[1:])
+
+
+def mark(text: bytes, size: int) -> bytes:
+    """What tells a mistaken or damaged cursor from a good one. No secret: a cursor gives nobody a right."""
+    return hashlib.blake2b(text, digest_size=size).digest()
+
+
+def packed(raw: bytes) -> str:
+    """These bytes as a cursor."""
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def unpad(cursor: str) -> bytes:
@@ -84,5 +115,5 @@ def unpad(cursor: str) -> bytes:
 
 
 def bad_cursor() -> InvalidFields:
-    error = {"code": "bad_cursor", "message": "Take the cursor from `next` or `previous` of a page."}
+    error = {"code": "bad_cursor", "message": _BAD_CURSOR}
     return InvalidFields(errors={"cursor": [error]})

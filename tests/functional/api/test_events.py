@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event as Flag
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection, transaction
@@ -49,6 +50,38 @@ def test_pages_and_positions_miss_nothing_and_repeat_nothing(world: World) -> No
     assert len(whole) == Event.objects.count() == len(set(whole))
     assert [e["id"] for e in auditor.get(f"{URL}?after={whole[3]}").json()["results"]] == whole[4:]
     assert auditor.get(f"{URL}?after={whole[-1]}").json() == {"next": None, "previous": None, "results": []}
+
+
+def cursor_in(page: dict) -> str:
+    (cursor,) = parse_qs(urlsplit(page["next"]).query)["cursor"]
+    return cursor
+
+
+def test_a_place_in_the_log_stays_good_with_other_filters_and_in_the_form_of_earlier_versions(world: World) -> None:
+    world.request()
+    auditor = world.login(Role.AUDITOR)
+    whole = [event["id"] for event in auditor.get(f"{URL}?limit=200").json()["results"]]
+    cursor = cursor_in(auditor.get(f"{URL}?limit=2").json())
+    earlier = cursor[:38]  # the place alone: 28 bytes
+
+    for kept in (cursor, earlier):
+        assert [event["id"] for event in auditor.get(f"{URL}?cursor={kept}").json()["results"]] == whole[2:]
+        chosen = auditor.get(f"{URL}?type=transfer.approved&cursor={kept}").json()
+        assert types(chosen) == ["transfer.approved"]
+
+
+def test_a_damaged_place_and_a_cursor_of_another_list_are_refused(world: World) -> None:
+    world.request(amount=1_000)
+    world.request(amount=2_000)
+    auditor = world.login(Role.AUDITOR)
+    cursor = cursor_in(auditor.get(f"{URL}?limit=2").json())
+    other = cursor_in(auditor.get("/api/v1/transfers?limit=1").json())
+
+    damaged = [cursor[:9] + ("A" if cursor[9] != "A" else "B") + cursor[10:], cursor[:-1], cursor[:30], other, "A"]
+    answers = [auditor.get(f"{URL}?cursor={each}") for each in damaged]
+
+    assert [answer.status_code for answer in answers] == [400] * len(damaged)
+    assert {answer.json()["errors"]["cursor"][0]["code"] for answer in answers} == {"bad_cursor"}
 
 
 def test_types_can_be_chosen(world: World) -> None:
