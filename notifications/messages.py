@@ -161,6 +161,11 @@ NEXT = {
 }
 
 
+def known_types() -> list[str]:
+    """The types of events that somebody is told about."""
+    return [str(kind) for kind in (*TEXTS, *HOUSE)]
+
+
 def notifies(event_type: str) -> bool:
     return event_type in TEXTS
 

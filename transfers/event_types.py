@@ -68,3 +68,35 @@ class EventType(StrEnum):
 
 TRANSFER_EVENTS = tuple(kind for kind in EventType if kind.startswith("transfer."))
 BREAK_EVENTS = tuple(kind for kind in EventType if kind.startswith("break."))
+
+# What the apps below write. It stands in the same log.
+OTHER_EVENTS = (
+    "account.details_changed",
+    "account.edited",
+    "account.opened",
+    "approval.approved",
+    "approval.expired",
+    "approval.refused",
+    "approval.rejected",
+    "approval.requested",
+    "approval.void",
+    "approval.withdrawn",
+    "compliance.recorded",
+    "credential.revoked",
+    "credential.stored",
+    "fund.closing_begun",
+    "fund.closing_ended",
+    "fund.edited",
+    "fund.limits_changed",
+    "fund.opened",
+    "fund.status_changed",
+    "investor.edited",
+    "investor.opened",
+    "rule.activated",
+    "rule.discarded",
+    "rule.drafted",
+    "rule.edited",
+    "rule.ended",
+    "subscription.recorded",
+)
+EVERY_EVENT = frozenset((*map(str, EventType), *OTHER_EVENTS))

@@ -20,7 +20,7 @@ from bridge.kernel.api.headers import etag
 from bridge.kernel.api.paging import newest_first
 from bridge.kernel.api.roles import EVERYBODY, sees_everything
 from bridge.kernel.api.schema import ETAG, documented, page_of
-from bridge.kernel.api.views import BridgeView, path_id
+from bridge.kernel.api.views import READS, BridgeView, path_id
 from bridge.kernel.errors import NotFound
 
 
@@ -38,6 +38,7 @@ def _account(request: Request, text: str) -> InvestorAccount:
 
 class AccountsView(BridgeView):
     allowed = {"GET": EVERYBODY}
+    reads_query = READS
 
     @documented(
         operation_id="list_accounts",

@@ -12,7 +12,7 @@ from bridge.kernel.api.headers import etag
 from bridge.kernel.api.paging import newest_first
 from bridge.kernel.api.roles import EVERYBODY, sees_everything
 from bridge.kernel.api.schema import ETAG, documented, page_of
-from bridge.kernel.api.views import BridgeView, path_id
+from bridge.kernel.api.views import READS, BridgeView, path_id
 from bridge.kernel.errors import NotFound
 from funds.api.serializers import (
     AllocationQuery,
@@ -42,6 +42,7 @@ def _funds(user: Any) -> QuerySet[Fund]:
 
 class FundsView(BridgeView):
     allowed = {"GET": EVERYBODY}
+    reads_query = READS
 
     @documented(
         operation_id="list_funds",
@@ -78,6 +79,7 @@ class FundView(BridgeView):
 
 class AllocationsView(BridgeView):
     allowed = {"GET": EVERYBODY}
+    reads_query = READS
 
     @documented(
         operation_id="list_allocations",

@@ -8,19 +8,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from bridge.kernel import ids
-from bridge.kernel.api.fields import TextField, TypeIdField, read_query
+from bridge.kernel.api.fields import NameField, TypeIdField, read_query
 from bridge.kernel.api.moments import moment
 from bridge.kernel.api.paging import PageQuery, newest_first
 from bridge.kernel.api.roles import EVERYBODY
 from bridge.kernel.api.schema import documented, page_of
-from bridge.kernel.api.views import BridgeView
+from bridge.kernel.api.views import READS, BridgeView
 from notifications import queries
+from notifications.messages import known_types
 from notifications.models import Notification
 
 
 class NotificationQuery(PageQuery):
     transfer = TypeIdField("transfer", required=False)
-    type = TextField(required=False, max_length=80)
+    type = NameField("type of event that somebody is told about", known_types, required=False, max_length=80)
 
 
 class NotificationSerializer(serializers.Serializer):
@@ -36,6 +37,7 @@ class NotificationSerializer(serializers.Serializer):
 
 class NotificationsView(BridgeView):
     allowed = {"GET": EVERYBODY}
+    reads_query = READS
 
     @documented(
         operation_id="list_notifications",

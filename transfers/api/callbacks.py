@@ -67,6 +67,7 @@ class CallbackView(BridgeView):
     permission_classes: Sequence[Any] = []
     throttle_classes = [CallbackThrottle]
     parser_classes = [AnyParser]
+    reads_query = ("POST",)  # not looked at, and not refused: an institution may add to the address what it likes
 
     @documented(
         operation_id="receive_callback",

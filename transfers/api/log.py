@@ -16,7 +16,7 @@ from bridge.kernel.api.fields import read_query
 from bridge.kernel.api.paging import Page, bad_cursor, link, mark, packed, unpad
 from bridge.kernel.api.roles import EVERYBODY, sees_everything
 from bridge.kernel.api.schema import documented, page_of
-from bridge.kernel.api.views import BridgeView
+from bridge.kernel.api.views import READS, BridgeView
 from bridge.kernel.problem import InvalidFields
 from transfers import disclosure, queries
 from transfers.api.rendering import render_events
@@ -33,6 +33,7 @@ _OWN = (
 
 class EventsView(BridgeView):
     allowed = {"GET": EVERYBODY}
+    reads_query = READS
 
     @documented(
         operation_id="list_events",

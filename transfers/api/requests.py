@@ -17,7 +17,7 @@ from bridge.kernel.api.headers import etag, idempotency_key, reply
 from bridge.kernel.api.paging import newest_first
 from bridge.kernel.api.roles import EVERYBODY, actor_of, sees_everything
 from bridge.kernel.api.schema import ETAG, documented, page_of
-from bridge.kernel.api.views import BridgeView, path_id
+from bridge.kernel.api.views import READS, BridgeView, path_id
 from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.results import Actor, Refused, Role
 from funds.models import Fund
@@ -107,6 +107,7 @@ def seen_for(wanted: services.TransferRequest, *, keep: bool) -> facts.Facts:
 
 class TransfersView(BridgeView):
     allowed = {"GET": EVERYBODY, "POST": MOVERS}
+    reads_query = READS
 
     @documented(
         operation_id="request_transfer",
@@ -180,7 +181,7 @@ class TransferEventsView(BridgeView):
         operation_id="list_transfer_events",
         tag="transfers",
         summary="Read a transfer's timeline, oldest first",
-        description="Always the whole timeline on one page.",
+        description="Always the whole timeline on one page: there is no `limit`.",
         answers={200: page_of(EventSerializer, "TransferEvent")},
         refusals=[404],
     )

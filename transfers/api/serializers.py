@@ -6,12 +6,21 @@ from typing import Any
 
 from rest_framework import serializers
 
-from bridge.kernel.api.fields import AmountField, MetadataField, MomentField, StrictSerializer, TextField, TypeIdField
+from bridge.kernel.api.fields import (
+    AmountField,
+    MetadataField,
+    MomentField,
+    NameField,
+    StrictSerializer,
+    TextField,
+    TypeIdField,
+)
 from bridge.kernel.api.paging import PageQuery
 from bridge.kernel.api.schema import ProblemSerializer
 from bridge.kernel.idempotency import MAX_KEY
 from bridge.kernel.money import is_currency
 from transfers.blockers import Deed
+from transfers.event_types import EVERY_EVENT
 from transfers.models import BankInstruction
 from transfers.states import InstructionState, State
 
@@ -112,7 +121,9 @@ class TransferQuery(PageQuery):
 
 class EventQuery(PageQuery):
     type = serializers.ListField(
-        child=TextField(max_length=80), required=False, help_text="Such as `transfer.completed`; may be several."
+        child=NameField("type of event", lambda: EVERY_EVENT, max_length=80),
+        required=False,
+        help_text="Such as `transfer.completed`; may be several.",
     )
     after = TypeIdField("event", required=False, help_text="Go on behind this event: for readers that come again.")
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from bridge.kernel import ids
-from bridge.kernel.api.fields import StrictSerializer, TextField, read_body
+from bridge.kernel.api.fields import NameField, StrictSerializer, TextField, read_body
 from bridge.kernel.api.schema import documented
 from bridge.kernel.api.views import BridgeView
 from bridge.kernel.gateway import InstructionKind
@@ -24,16 +24,6 @@ MOST = 10**6
 DAYS = 3660
 KINDS = [kind.value for kind in InstructionKind]
 EFFECTS = {"none": Fault.TIMEOUT_BEFORE, "done": Fault.TIMEOUT_AFTER, "late": Fault.TIMEOUT_LATE}
-
-
-class InstitutionField(TextField):
-    default_error_messages = {"unknown_institution": "There is no such institution. There are: {known}."}
-
-    def to_internal_value(self, data: Any) -> str:
-        name = super().to_internal_value(data)
-        if name not in settings.BRIDGE_GATEWAYS:
-            self.fail("unknown_institution", known=", ".join(sorted(settings.BRIDGE_GATEWAYS)))
-        return name
 
 
 class FaultSerializer(StrictSerializer):
@@ -56,7 +46,13 @@ class FaultSerializer(StrictSerializer):
 
 
 class AnyFaultSerializer(FaultSerializer):
-    institution = InstitutionField(required=False, max_length=40, help_text="Only this institution, such as harbor.")
+    institution = NameField(
+        "institution",
+        lambda: settings.BRIDGE_GATEWAYS,
+        required=False,
+        max_length=40,
+        help_text="Only this institution, such as harbor.",
+    )
 
 
 class TimeOutSerializer(StrictSerializer):

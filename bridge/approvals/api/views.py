@@ -11,15 +11,15 @@ from rest_framework.response import Response
 
 from bridge.approvals import services
 from bridge.approvals.api.rendering import ApprovalSerializer, render_approval, render_approvals
-from bridge.approvals.handlers import handler_for
+from bridge.approvals.handlers import handler_for, kinds
 from bridge.approvals.models import Approval
-from bridge.kernel.api.fields import StrictSerializer, TextField, read_body, read_query
+from bridge.kernel.api.fields import NameField, StrictSerializer, TextField, read_body, read_query
 from bridge.kernel.api.headers import etag, expected_version, idempotency_key, reply
 from bridge.kernel.api.naming import inside
 from bridge.kernel.api.paging import PageQuery, newest_first
 from bridge.kernel.api.roles import actor_in, actor_of
 from bridge.kernel.api.schema import ETAG, documented, page_of
-from bridge.kernel.api.views import BridgeView, path_id
+from bridge.kernel.api.views import READS, BridgeView, path_id
 from bridge.kernel.errors import MalformedId, NotFound
 from bridge.kernel.idempotency import Answer
 from bridge.kernel.results import Change, Role
@@ -45,7 +45,7 @@ class ApprovalQuery(PageQuery):
     state = serializers.ListField(
         child=serializers.ChoiceField(choices=Approval.State.choices), required=False, help_text="May be several."
     )
-    kind = TextField(required=False, max_length=40)
+    kind = NameField("kind of approval", kinds, required=False, max_length=40)
     subject = SubjectField(required=False, help_text="The id of what is to be changed.")
 
 
@@ -55,6 +55,7 @@ class DecisionReasonSerializer(StrictSerializer):
 
 class ApprovalsView(BridgeView):
     allowed = {"GET": (*PEOPLE, Role.AUDITOR)}
+    reads_query = READS
 
     @documented(
         operation_id="list_approvals",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -88,6 +88,22 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class NameField(TextField):
+    """One of the names there are, which its refusal tells. No enumeration in the document: more may come."""
+
+    default_error_messages = {"unknown_name": "There is no such {what}. There are: {known}."}
+
+    def __init__(self, what: str, names: Callable[[], Iterable[str]], **options: Any) -> None:
+        self.what, self.names = what, names
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> str:
+        name, known = super().to_internal_value(data), sorted(self.names())
+        if name not in known:
+            self.fail("unknown_name", what=self.what, known=", ".join(known))
+        return name
 
 
 class TypeIdField(serializers.Field):

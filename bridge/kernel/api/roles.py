@@ -37,12 +37,16 @@ def sees_everything(user: Any) -> bool:
     return not roles_of(user).isdisjoint(READERS)
 
 
+def has_method(view: APIView, method: str) -> bool:
+    return method.lower() in view.http_method_names and getattr(view, method.lower(), None) is not None
+
+
 class MethodPermission(BasePermission):
     """A method that the view does not have passes, so that it is answered with 405."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         method = str(request.method)
-        if getattr(view, method.lower(), None) is None or method.lower() not in view.http_method_names:
+        if not has_method(view, method):
             return True
         return self.allows(request, view, "GET" if method == "HEAD" else method)
 

@@ -14,24 +14,37 @@ from rest_framework.views import APIView
 
 from bridge.kernel import ids
 from bridge.kernel.api.authentication import BearerAuthentication
+from bridge.kernel.api.fields import StrictSerializer, read_query
 from bridge.kernel.api.parsing import StrictJSONParser
 from bridge.kernel.api.rendering import QuickJSONRenderer
-from bridge.kernel.api.roles import RolePermission
+from bridge.kernel.api.roles import RolePermission, has_method
 from bridge.kernel.api.throttling import WindowThrottle, add_headers
 from bridge.kernel.errors import MalformedId, NotFound
 from bridge.kernel.results import Role
 
+READS = ("GET", "HEAD")
+
 
 class BridgeView(APIView):
-    """`allowed`: the roles per method. A view that lists none is closed."""
+    """`allowed`: the roles per method. A view that lists none is closed.
+
+    `reads_query`: the methods that look at the query string; the others refuse whatever is in it.
+    """
 
     allowed: ClassVar[Mapping[str, Sequence[Role]]] = {}
+    reads_query: ClassVar[Sequence[str]] = ()
     http_method_names = ["get", "head", "post", "delete"]
     authentication_classes: Sequence[type[Any]] = [BearerAuthentication]
     permission_classes: Sequence[type[BasePermission]] = [RolePermission]
     throttle_classes: Sequence[type[BaseThrottle]] = [WindowThrottle]
     parser_classes: Sequence[type[BaseParser]] = [StrictJSONParser]
     renderer_classes = [QuickJSONRenderer]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        method = str(request.method)
+        if request.query_params and method not in self.reads_query and has_method(self, method):
+            read_query(StrictSerializer, request)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)

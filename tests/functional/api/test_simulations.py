@@ -139,7 +139,7 @@ def test_any_fault_can_be_asked_for_and_nonsense_is_refused_in_words(served: San
     answer = service.post(f"{URL}/faults", {"fault": "wrong_amount", "institution": "nope"})
     message = "There is no such institution. There are: harbor, meridian."
     assert answer.status_code == 400
-    assert answer.json()["errors"] == {"institution": [{"code": "unknown_institution", "message": message}]}
+    assert answer.json()["errors"] == {"institution": [{"code": "unknown_name", "message": message}]}
 
 
 def test_money_under_no_key(served: SandboxProcess, service: Any) -> None:

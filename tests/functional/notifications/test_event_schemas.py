@@ -28,7 +28,7 @@ from transfers.api.rendering import render_events
 from transfers.closing import PlanKind, Terms
 from transfers.closing_approvals import kind_of, payload_of
 from transfers.closing_overview import plan_closing
-from transfers.event_types import EventType
+from transfers.event_types import EVERY_EVENT, EventType
 from transfers.reconciliation.running import reconcile
 
 BASE = Path(settings.BASE_DIR)
@@ -73,6 +73,9 @@ class TestTheSchemas:
 
     def test_there_is_one_for_every_type_that_transfers_write(self) -> None:
         assert {str(kind) for kind in EventType} <= SCHEMAS.keys()
+
+    def test_there_is_one_for_every_type_that_a_reader_of_the_log_may_ask_for(self) -> None:
+        assert SCHEMAS.keys() == EVERY_EVENT
 
     def test_there_is_one_for_every_type_that_the_code_writes(self) -> None:
         written = {kind for app in APPS for path in (BASE / app).rglob("*.py") for kind in _written(path)}
