@@ -15,7 +15,7 @@ from bridge.approvals.models import Approval
 from bridge.events import services as events
 from bridge.kernel import clock, locking
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion
-from bridge.kernel.results import Actor, Change, Role
+from bridge.kernel.results import Actor, Change, Role, only
 
 CHANGE_DETAILS = "account.change_details"
 NUMBER_FIELDS = ("number_sealed", "number_last4", "number_index", "iban", "number_valid")
@@ -46,7 +46,7 @@ def record_compliance(*, change: Change, values: dict[str, Any], actor: Actor) -
     Raises `NotFound`, `StaleVersion`, `NotAllowed` for another role than compliance, `KeyError` for another field.
     """
     if actor.role not in (Role.COMPLIANCE, Role.SYSTEM):
-        raise NotAllowed()
+        raise NotAllowed(only([Role.COMPLIANCE]))
     unknown = sorted(values.keys() - set(PROFILE_FIELDS))
     if unknown:
         raise KeyError(", ".join(unknown))

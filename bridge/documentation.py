@@ -5,18 +5,32 @@ from __future__ import annotations
 from threading import Lock
 from typing import Any, ClassVar
 
+from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from bridge.kernel.api.views import BridgeView
 
 
+class KnownFormats(DefaultContentNegotiation):
+    def filter_renderers(self, renderers: Any, format: str) -> Any:
+        """Raises `NotAcceptable`, naming the formats that there are."""
+        try:
+            return super().filter_renderers(renderers, format)
+        except Http404 as error:
+            known = sorted({renderer.format for renderer in renderers})
+            raise NotAcceptable(f"There is no such format. There are: {', '.join(known)}.") from error
+
+
 class SchemaView(SpectacularAPIView):
     """YAML, or JSON with `?format=json`. Made once per process, one at a time: concurrent first readers collided."""
 
     http_method_names = BridgeView.http_method_names
+    content_negotiation_class = KnownFormats
     _made: ClassVar[dict[str, Any] | None] = None
     _lock: ClassVar[Lock] = Lock()
 

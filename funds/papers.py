@@ -9,7 +9,7 @@ from accounts.models import Investor
 from bridge.events import services as events
 from bridge.kernel import ids
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion
-from bridge.kernel.results import Actor, Role
+from bridge.kernel.results import Actor, Role, only
 from bridge.kernel.transactions import retried, unit_of_work
 from funds.models import Fund, Subscription
 
@@ -51,7 +51,7 @@ def record_papers(
     `UnknownDocument`, `CounselSaysWhy`. Locks the fund's row, so that two people cannot begin one file.
     """
     if actor.role not in (Role.COMPLIANCE, Role.SYSTEM):
-        raise NotAllowed()
+        raise NotAllowed(only([Role.COMPLIANCE]))
     if papers.counsel_weight is not None and not papers.counsel_note.strip():
         raise CounselSaysWhy()
     with unit_of_work() as moment:

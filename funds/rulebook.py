@@ -15,7 +15,7 @@ from bridge.approvals.models import Approval
 from bridge.events import services as events
 from bridge.kernel import ids, locking
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion, WrongState
-from bridge.kernel.results import Actor, Change, Role
+from bridge.kernel.results import Actor, Change, Role, only
 from bridge.kernel.transactions import retried, unit_of_work
 from funds.models import Fund, RuleParameters
 from funds.rules.catalogue import BY_ID
@@ -113,7 +113,7 @@ def edit_draft(*, change: Change, draft: Draft, actor: Actor) -> RuleParameters:
 def discard_draft(*, change: Change, actor: Actor) -> RuleParameters:
     """A draft that nobody wants any more. Raises `NotFound`, `StaleVersion`, `NotADraft`, `NotAllowed`."""
     if actor.role not in OWNERS:
-        raise NotAllowed()
+        raise NotAllowed(only(OWNERS))
     with unit_of_work() as moment:
         row = _locked(change)
         if row.state != S.DRAFT:
@@ -127,7 +127,7 @@ def discard_draft(*, change: Change, actor: Actor) -> RuleParameters:
 
 def _check(draft: Draft, actor: Actor) -> None:
     if actor.role not in OWNERS:
-        raise NotAllowed()
+        raise NotAllowed(only(OWNERS))
     if draft.rule not in BY_ID:
         raise UnknownRule(rule=draft.rule, known=", ".join(BY_ID))
     problems = refusals(rule=draft.rule, values=draft.values)

@@ -33,7 +33,7 @@ from bridge.kernel.errors import (
     StaleVersion,
 )
 from bridge.kernel.idempotency import Answer, Key
-from bridge.kernel.results import Actor, Change, Done, Refused, Result
+from bridge.kernel.results import Actor, Change, Done, Refused, Result, only
 from bridge.kernel.transactions import retried, unit_of_work
 
 __all__ = [
@@ -94,7 +94,7 @@ def propose_once(
 def _only_makers(handler: Handler, proposal: Proposal, actor: Actor) -> None:
     if actor.role not in handler.makers:
         refuse(handler, proposal.subject_id, actor, "propose")
-        raise NotAllowed()
+        raise NotAllowed(only(handler.makers))
 
 
 def _open_one(handler: Handler, proposal: Proposal, actor: Actor, at: datetime) -> Approval:
@@ -251,7 +251,7 @@ def _carry_out(
 
 def _not_his(row: Approval, handler: Handler, actor: Actor) -> BridgeError | None:
     if actor.role not in handler.checkers:
-        return NotAllowed()
+        return NotAllowed(only(handler.checkers))
     if row.maker == actor.id:
         return MakerIsChecker()
     return None

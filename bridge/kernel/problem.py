@@ -142,10 +142,17 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse 
         status=exc.status_code,
         code=code,
         title=title,
-        detail=InvalidFields.message if errors else str(exc.detail),
+        detail=InvalidFields.message if errors else _detail(exc, request),
         errors=errors,
         headers=_headers(exc),
     )
+
+
+def _detail(exc: exceptions.APIException, request: HttpRequest) -> str:
+    if isinstance(exc, exceptions.UnsupportedMediaType):
+        said = str(exc.detail) if request.META.get("CONTENT_TYPE") else "The Content-Type is missing."
+        return f"{said} Send application/json."
+    return str(exc.detail)
 
 
 def _headers(exc: exceptions.APIException) -> dict[str, str]:

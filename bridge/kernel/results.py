@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -19,6 +20,23 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     INSTITUTION = "institution"
     SYSTEM = "system"
+
+
+_CALLED = {
+    Role.INVESTOR: "an investor",
+    Role.SERVICE: "a service",
+    Role.MAKER: "a maker",
+    Role.CHECKER: "a checker",
+    Role.COMPLIANCE: "compliance",
+    Role.AUDITOR: "an auditor",
+}
+
+
+def only(roles: Iterable[Role]) -> str:
+    """The sentence for whoever has none of these roles."""
+    allowed = set(roles)
+    *others, last = [called for role, called in _CALLED.items() if role in allowed] or ["Bridge itself"]
+    return f"Only {', '.join(others)} or {last} may do this." if others else f"Only {last} may do this."
 
 
 class Channel(StrEnum):

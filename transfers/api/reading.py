@@ -74,7 +74,9 @@ def plain(raw: Any) -> dict[str, Any] | None:
 
 def _is_plain_text(text: Any) -> bool:
     """Nothing to trim and nothing to refuse."""
-    return text.__class__ is str and (not text or (len(text) <= 100 and text.isascii() and text == text.strip()))
+    return text.__class__ is str and (
+        not text or (len(text) <= 100 and text.isascii() and text.isprintable() and text == text.strip())
+    )
 
 
 def _check_key(key: str | None) -> None:

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from bridge.kernel.api.fields import (
     AmountField,
+    LineField,
     MetadataField,
     MomentField,
     NameField,
@@ -45,7 +46,7 @@ class TransferRequestSerializer(StrictSerializer):
     fund = TypeIdField("fund")
     amount = AmountField(help_text="Minor units.")
     currency = CurrencyField(help_text="That of the account and of the fund: there is no conversion.")
-    external_id = TextField(required=False, max_length=100, default="", allow_blank=True, help_text="Your own id.")
+    external_id = LineField(required=False, max_length=100, default="", allow_blank=True, help_text="Your own id.")
     metadata = MetadataField(required=False, default=dict)
 
 
@@ -69,6 +70,8 @@ class OverrideSerializer(StrictSerializer):
 
 
 class BulkRowSerializer(TransferRequestSerializer):
+    default_error_messages = {"invalid": "A row must be a JSON object."}
+
     idempotency_key = TextField(
         max_length=MAX_KEY,
         trim_whitespace=False,

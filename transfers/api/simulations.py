@@ -50,6 +50,8 @@ class NothingAtTheBank(BridgeError):
 class SandboxOnly(MethodPermission):
     """Outside a sandbox there is nothing here. Inside, for services and people who may enter the admin."""
 
+    message = "Only a service, or somebody who may enter the admin, may do this."
+
     def allows(self, request: Request, view: APIView, method: str) -> bool:
         if not settings.BRIDGE_SANDBOX_MODE:
             raise NotFound(what="route")

@@ -20,7 +20,7 @@ from bridge.approvals.models import Approval
 from bridge.events.services import Fact
 from bridge.kernel import ids, locking
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound
-from bridge.kernel.results import Actor, Done, Refused, Result, Role
+from bridge.kernel.results import Actor, Done, Refused, Result, Role, only
 from bridge.kernel.transactions import require_atomic, retried, unit_of_work
 from funds.models import Fund
 from transfers.controls.telling import tell
@@ -147,7 +147,7 @@ def _told(stop: Stop, type: str, data: dict[str, Any], actor: Actor, at: datetim
 
 def _refusal(given: NewStop, actor: Actor) -> BridgeError | None:
     if actor.role not in SETTERS:
-        return NotAllowed()
+        return NotAllowed(only(SETTERS))
     if why := _wrong(given):
         return BadStop(why=why)
     if given.fund_id and not Fund.objects.filter(pk=given.fund_id).exists():

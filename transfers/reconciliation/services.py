@@ -11,7 +11,7 @@ from django.db import connection
 from bridge.events import services as events
 from bridge.kernel import bulk, crashpoints
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion, WrongState
-from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
+from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role, only
 from bridge.kernel.transactions import retried, unit_of_work
 from transfers.event_types import EventType
 from transfers.models import Break, ReconciliationRun
@@ -138,7 +138,7 @@ def resolve_breaks(*, changes: Sequence[Change], actor: Actor, resolution: str) 
     """
     wanted, reason = list(changes), resolution.strip()
     if actor.role not in MAY_RESOLVE:
-        return [Refused(change.id, NotAllowed()) for change in wanted]
+        return [Refused(change.id, NotAllowed(only(MAY_RESOLVE))) for change in wanted]
     if not 1 <= len(reason) <= LONGEST_RESOLUTION:
         return [Refused(change.id, ResolutionMissing()) for change in wanted]
     with unit_of_work() as at:

@@ -13,7 +13,7 @@ from bridge.approvals.services import ApprovalClosed
 from bridge.kernel import crashpoints, idempotency
 from bridge.kernel.crashpoints import Point
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion, WrongState
-from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
+from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role, only
 from bridge.kernel.transactions import retried, unit_of_work
 from funds.models import Verification
 from funds.rules.engine import Verdict
@@ -29,6 +29,7 @@ from transfers.services.verifying import Judge, Subject
 from transfers.states import CANCELLABLE, ENGINE_FAULT, HELD, State, Step
 
 HELD_BY_OPERATIONS = "held_by_operations"
+CHECKERS = (Role.CHECKER, Role.COMPLIANCE)
 Decide = Callable[[Batch, Transfer, Change], Result]
 
 
@@ -254,8 +255,8 @@ def refusal(
     if row.state not in states:
         seen = disclosure.state(row.state) if actor.role == Role.INVESTOR else row.state
         return WrongState(state=State(seen).label, verb=verb)
-    if checker and actor.role not in (Role.CHECKER, Role.COMPLIANCE):
-        return NotAllowed()
+    if checker and actor.role not in CHECKERS:
+        return NotAllowed(only(CHECKERS))
     if checker and row.requested_by == actor.id:
         return MakerIsChecker()
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.kernel.errors import BridgeError, NotAllowed
-from bridge.kernel.results import Actor
+from bridge.kernel.results import Actor, only
 from transfers.blockers import DEEDS, Deed, allowed, of
 from transfers.models import Transfer
 from transfers.states import NextStep, State
@@ -26,7 +26,8 @@ class NotSafe(BridgeError):
 def refusal(row: Transfer, actor: Actor, deed: Deed) -> BridgeError | None:
     """Why `actor` may not do `deed` now, if so: `NotAllowed`, `NothingWaits` or `NotSafe`. Call with the row locked,
     after the state was found to fit."""
-    return NotAllowed() if actor.role not in DEEDS[deed].roles else unsafe(row, deed)
+    roles = DEEDS[deed].roles
+    return NotAllowed(only(roles)) if actor.role not in roles else unsafe(row, deed)
 
 
 def unsafe(row: Transfer, deed: Deed) -> BridgeError | None:

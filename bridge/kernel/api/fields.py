@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -20,11 +21,20 @@ from bridge.kernel.money import MAX_AMOUNT
 
 MAX_KEYS, MAX_NAME, MAX_VALUE = 50, 40, 500
 _SHOWN = 20
+# Control characters, separators of lines, and what Unicode's bidirectional algorithm (UAX 9, 2.1 to 2.6) obeys.
+_NOT_PLAIN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 S = TypeVar("S", bound=serializers.Serializer)
 
 
 class StrictSerializer(serializers.Serializer):
-    """Refuses names that it does not know, so that a typing error is not silently ignored."""
+    """Refuses names that it does not know, so that a typing error is not silently ignored, and what is no object."""
+
+    default_error_messages = {"invalid": "The body must be a JSON object."}
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if data is None:
+            raise serializers.ValidationError({"non_field_errors": [self.error_messages["invalid"]]}, code="invalid")
+        return super().run_validation(data)
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -88,6 +98,18 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class LineField(TextField):
+    """Text that looks the same everywhere: no control characters, no ends of lines, nothing that turns it around."""
+
+    default_error_messages = {"not_plain": "Control characters and those that turn the direction of text are refused."}
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if _NOT_PLAIN.search(text):
+            self.fail("not_plain")
+        return text
 
 
 class NameField(TextField):

@@ -57,29 +57,35 @@ def loads(body: bytes) -> Any:
         raise ParseError("The body is not UTF-8.") from error
     except RecursionError as error:
         raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.") from error
-    except ValueError as error:
-        raise ParseError(f"The body is no valid JSON: {str(error)[:200]}.") from error
+    except json.JSONDecodeError as error:
+        raise _invalid(str(error)) from error
+    except ValueError as error:  # what Python does not read of so many digits
+        raise _invalid("a number has too many digits") from error
     _check_depth(value)
     if b"\\u" in body:  # there is no other way to write what PostgreSQL does not store
         _check_texts(value)
     return value
 
 
+def _invalid(why: str) -> ParseError:
+    return ParseError(f"The body is no valid JSON: {why[:200]}.")
+
+
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise _invalid(f"{name} is no JSON number")
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError("a number is too large")
+        raise _invalid("a number is too large")
     return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name occurs twice in one object")
+        raise _invalid("a name occurs twice in one object")
     return found
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
@@ -13,6 +15,12 @@ _OTHERS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 _shape = JSONEncoder().default
 # Line ends to JavaScript, not to JSON: escaped, as DRF does.
 _ESCAPED = (("\u2028", b"\\u2028"), ("\u2029", b"\\u2029"))
+
+
+class ByHeader(DefaultContentNegotiation):
+    """The Accept header chooses; `?format=` is a parameter like any other."""
+
+    settings: Any = SimpleNamespace(URL_FORMAT_OVERRIDE=None)
 
 
 class QuickJSONRenderer(JSONRenderer):

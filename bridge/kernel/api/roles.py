@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from bridge.kernel.results import Actor, Channel, Role
+from bridge.kernel.results import Actor, Channel, Role, only
 
 if TYPE_CHECKING:  # the views import the default permission, which is here
     from rest_framework.views import APIView
@@ -61,6 +61,7 @@ class RolePermission(MethodPermission):
         mine = roles_of(request.user)
         role = next((role for role in getattr(view, "allowed", {}).get(method, ()) if role in mine), None)
         if role is None:
+            self.message = only(getattr(view, "allowed", {}).get(method, ()))
             return False
         request.actor = Actor(  # type: ignore[attr-defined]
             id=str(request.user.pk), role=role, channel=Channel.API, label=request.user.get_username()

@@ -38,7 +38,7 @@ class ProblemSerializer(serializers.Serializer):
 _PROBLEMS = {
     400: ("invalid", "The request has errors", "Some fields are not right; `errors` names them."),
     401: ("not_authenticated", "Not signed in", "Authentication credentials were not provided."),
-    403: ("not_allowed", "Not allowed", "You do not have permission to perform this action."),
+    403: ("not_allowed", "Not allowed", "Only a checker or compliance may do this."),
     404: ("not_found", "Not found", "There is no such transfer, or it is not yours to see."),
     406: ("not_acceptable", "Not acceptable", "Could not satisfy the request Accept header."),
     409: ("wrong_state", "Not possible in this state", "A transfer that is completed cannot be cancelled."),

@@ -16,7 +16,7 @@ from bridge.kernel import ids
 from bridge.kernel.api.authentication import BearerAuthentication
 from bridge.kernel.api.fields import StrictSerializer, read_query
 from bridge.kernel.api.parsing import StrictJSONParser
-from bridge.kernel.api.rendering import QuickJSONRenderer
+from bridge.kernel.api.rendering import ByHeader, QuickJSONRenderer
 from bridge.kernel.api.roles import RolePermission, has_method
 from bridge.kernel.api.throttling import WindowThrottle, add_headers
 from bridge.kernel.errors import MalformedId, NotFound
@@ -39,6 +39,7 @@ class BridgeView(APIView):
     throttle_classes: Sequence[type[BaseThrottle]] = [WindowThrottle]
     parser_classes: Sequence[type[BaseParser]] = [StrictJSONParser]
     renderer_classes = [QuickJSONRenderer]
+    content_negotiation_class = ByHeader
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
