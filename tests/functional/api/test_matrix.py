@@ -5,11 +5,14 @@ The routes come from the resolver, so a route that the table lacks fails here. T
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from knox.models import AuthToken
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
@@ -183,3 +186,32 @@ def test_a_view_that_lists_no_roles_is_closed_to_everybody(world: World) -> None
         _, token = AuthToken.objects.create(factories.make_login(role))
         request = APIRequestFactory().get("/", headers={"Authorization": f"Bearer {token}"})
         assert Forgotten.as_view()(request).status_code == 403
+
+
+class TestTheTableInTheDocument:
+    """The verbs of docs/API.md, against what the views allow."""
+
+    def rows(self) -> Iterator[tuple[str, set[str]]]:
+        page = (Path(settings.BASE_DIR) / "docs/API.md").read_text()
+        table = page.partition("| verb | while | who |\n|---|---|---|\n")[2].partition("\n\n")[0]
+        for line in table.splitlines():
+            verbs, _, who = line.strip("| ").split(" | ")
+            roles = {role.value for role in Role if re.search(rf"\b{role.value}\b", who.partition(";")[0])}
+            for verb in re.findall(r"`(\w+)`", verbs.partition(" with ")[0]):
+                yield verb, roles
+
+    def test_names_the_roles_that_the_views_allow(self) -> None:
+        told: dict[str, set[str]] = {}
+        for verb, roles in self.rows():
+            told.setdefault(verb, set()).update(roles)
+        allowed = {
+            verb: {role.value for role in resolve(f"/api/v1/transfers/trf_1/{verb}").func.view_class.allowed["POST"]}  # type: ignore[attr-defined]
+            for verb in told
+        }
+        assert told == allowed
+        assert len(told) == sum(path.startswith("/api/v1/transfers/<transfer>/") for path in MATRIX) - 1  # but /events
+
+    def test_a_superuser_without_a_role_and_approvals_for_services_are_told(self) -> None:
+        page = " ".join((Path(settings.BASE_DIR) / "docs/API.md").read_text().split())
+        assert ("services everything but approvals" in page) is ("service" not in _SEEN[STAFF_READ])
+        assert ("A login without a role, a superuser too, reads nothing" in page) is ("superuser" not in _SEEN[READ])
