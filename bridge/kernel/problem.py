@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
@@ -187,10 +187,19 @@ def speaks_json(request: HttpRequest) -> bool:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         return respond_to(TooLarge("The request is too large."), request=request)
+    if isinstance(exception, DisallowedHost):
+        return _unknown_host(request)
     if speaks_json(request):
         detail = "The request cannot be read." if isinstance(exception, SuspiciousOperation) else str(exception)
         return respond(request=request, status=400, code="malformed_request", title="Malformed request", detail=detail)
     return defaults.bad_request(request, exception)
+
+
+def _unknown_host(request: HttpRequest) -> HttpResponse:
+    detail = "Bridge does not answer under this host name. Its log says which setting names those it has."
+    if speaks_json(request):
+        return respond(request=request, status=400, code="malformed_request", title="Malformed request", detail=detail)
+    return HttpResponse(detail, status=400, content_type="text/plain; charset=utf-8")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import structlog
+
+
+class OneLine(logging.Filter):
+    """Drops the traceback of what is no fault of the code: the message says it all, here which setting to look at."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = record.exc_text = None
+        return True
 
 
 def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
@@ -41,10 +50,12 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
                 "foreign_pre_chain": shared,
             },
         },
+        "filters": {"one_line": {"()": OneLine}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "axes": {"level": "WARNING"},
+            "django.security.DisallowedHost": {"filters": ["one_line"]},
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
         },

@@ -33,6 +33,22 @@ def test_a_host_that_nobody_allowed_is_refused(client: Client, settings: Any, pa
     assert client.get(path, headers={"host": "elsewhere.example"}).status_code == 400
 
 
+@pytest.mark.parametrize("path", ["/api/v1/transfers", "/healthz", "/admin/login/"])
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_a_refused_host_leaves_one_line_that_names_the_setting(
+    client: Client, settings: Any, caplog: pytest.LogCaptureFixture, path: str, accept: str
+) -> None:
+    settings.ALLOWED_HOSTS = ["bridge.example"]
+
+    answer = client.get(path, headers={"host": "elsewhere.example", "accept": accept})
+
+    assert answer.status_code == 400
+    assert "Bridge does not answer under this host name." in answer.content.decode()
+    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "You may need to add 'elsewhere.example' to ALLOWED_HOSTS." in line.getMessage()
+    assert line.exc_info is None
+
+
 def test_the_api_knows_no_session_and_a_page_demands_its_token() -> None:
     careful = Client(enforce_csrf_checks=True)
     answer = careful.post("/api/v1/tokens", {"username": "x", "password": "y"}, content_type="application/json")
