@@ -38,7 +38,7 @@ from bridge.sandbox.wire import (
 
 OK, CREATED, MALFORMED, NOT_FOUND, REFUSED, SERVER_ERROR = 200, 201, 400, 404, 422, 500
 T = TypeVar("T")
-BAD_ANSWER = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+BAD_ANSWER = (KeyError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError)
 
 
 class ControlRefused(Exception):
@@ -135,25 +135,25 @@ class SandboxGateway:
 
     def activity(self, since: datetime) -> Iterator[Activity]:
         """Line by line, page by page, oldest first. Raises `GatewayUnavailable`, between pages too."""
-        query = {"since": since.isoformat(), "cursor": "0", "limit": str(self.page_size)}
-        while True:
-            target = f"/v1/{self.institution}/activity?{urlencode(query)}"
-            page = _read(self._transport, target, "/v1/{institution}/activity")
-            for line in page.get("results", ()):
-                yield _sensible(self.institution, activity_from, line)
-            if not page.get("next_cursor"):
-                return
-            query["cursor"] = str(page["next_cursor"])
+        for line in self._lines("activity", {"since": since.isoformat()}):
+            yield _sensible(self.institution, activity_from, line)
 
     def record(self) -> Iterator[Report]:
         """Every instruction that the institution ever took, oldest first. Raises `GatewayUnavailable`."""
-        cursor = "0"
+        for row in self._lines("instructions", {}):
+            yield _sensible(self.institution, report_from, row)
+
+    def _lines(self, what: str, query: Mapping[str, str]) -> Iterator[Any]:
+        """Of all pages. A page whose cursor has been there before would go round for ever."""
+        cursor, seen = "0", set[str]()
         while cursor:
-            target = f"/v1/{self.institution}/instructions?{urlencode({'cursor': cursor, 'limit': self.page_size})}"
-            page = _read(self._transport, target, "/v1/{institution}/instructions")
-            for row in page.get("results", ()):
-                yield _sensible(self.institution, report_from, row)
-            cursor = str(page.get("next_cursor") or "")
+            seen.add(cursor)
+            asked = urlencode({**query, "cursor": cursor, "limit": str(self.page_size)})
+            page = _read(self._transport, f"/v1/{self.institution}/{what}?{asked}", f"/v1/{{institution}}/{what}")
+            lines, cursor = page.get("results", []), str(page.get("next_cursor") or "")
+            if not isinstance(lines, list) or cursor in seen:
+                raise GatewayUnavailable(self.institution, "the answer makes no sense")
+            yield from lines
 
     def callback(self, headers: Mapping[str, str], body: bytes) -> tuple[str, Report]:
         """A received callback as its stable message id and a report. Raises `InvalidCallback`."""

@@ -74,27 +74,34 @@ def parse_moment(text: str) -> datetime:
     return at.astimezone(UTC)
 
 
+def whole(value: Any) -> int:
+    """Minor units as JSON has them. A fraction, a text or a truth value is no amount; nobody rounds a bank's money."""
+    if type(value) is not int or abs(value) >= 1 << 63:
+        raise TypeError("an amount is a whole number of minor units")
+    return value
+
+
 def report_from(body: Mapping[str, Any]) -> Report:
     """An instruction as the bank shows it, read as a report. Raises `KeyError`, `TypeError`, `ValueError`."""
     return Report(
         key=str(body["key"]),
         outcome=Outcome(body["status"]),
         institution_reference=str(body["institution_reference"]),
-        settled_amount=int(body["settled_amount"]),
-        returned_amount=int(body["returned_amount"]),
-        fee=int(body["fee"]),
+        settled_amount=whole(body["settled_amount"]),
+        returned_amount=whole(body["returned_amount"]),
+        fee=whole(body["fee"]),
         code=str(body["code"]),
         reason=str(body["reason"]),
         at=parse_moment(body["at"]),
-        return_fee=int(body.get("return_fee", 0)),
-        interest=int(body.get("interest", 0)),
+        return_fee=whole(body.get("return_fee", 0)),
+        interest=whole(body.get("interest", 0)),
     )
 
 
 def balance_from(body: Mapping[str, Any]) -> Balance:
     return Balance(
-        available=int(body["available"]),
-        current=int(body["current"]),
+        available=whole(body["available"]),
+        current=whole(body["current"]),
         currency=str(body["currency"]),
         at=parse_moment(body["at"]),
     )
@@ -103,5 +110,5 @@ def balance_from(body: Mapping[str, Any]) -> Balance:
 def activity_from(body: Mapping[str, Any]) -> Activity:
     texts = ("id", "key", "kind", "direction", "currency", "account_last4", "institution_reference", "code")
     return Activity(
-        amount=int(body["amount"]), at=parse_moment(body["at"]), **{name: str(body[name]) for name in texts}
+        amount=whole(body["amount"]), at=parse_moment(body["at"]), **{name: str(body[name]) for name in texts}
     )

@@ -13,7 +13,7 @@ from bridge.kernel import clock
 from bridge.kernel.gateway import Outcome, Report
 from bridge.kernel.results import ENGINE, Change, Refused
 from tests.functional.conftest import bridge
-from tests.world import INVESTOR, MAKER, MERIDIAN, World
+from tests.world import HARBOR, INVESTOR, MAKER, MERIDIAN, World
 from transfers import facts, services
 from transfers.engine import callbacks, calls, drain, loop, steps
 from transfers.models import BankInstruction, InboundCallback, Transfer, Work
@@ -67,6 +67,45 @@ class TestReports:
         told = [row.problem for row in rows]
         assert [bool(problem) for problem in told] == [number == place for number in range(4)]
         assert "could not be applied: ValueError" in told[place]
+        finish(bridge)
+
+    def test_a_callback_that_cannot_even_be_read_leaves_the_others_alone(self, bridge: World) -> None:
+        first, second = begun(bridge, 2)
+        for number, (order, at) in enumerate(((first, "0001-01-01T00:00:00+23:00"), (second, None))):
+            report = Report(key=order.key, outcome=Outcome.ACKNOWLEDGED, at=clock.now())
+            bridge.store_callback(MERIDIAN, f"message-{number}", report)
+            if at:
+                row = InboundCallback.objects.get(callback_id=f"message-{number}")
+                row.body["data"]["at"] = at
+                row.save()
+        assert callbacks.process(limit=100) == 2
+        assert [BankInstruction.objects.get(pk=order.pk).state for order in (first, second)] == [
+            "submitted",
+            "acknowledged",
+        ]
+        assert "cannot be read" in InboundCallback.objects.get(callback_id="message-0").problem
+        finish(bridge)
+
+    @pytest.mark.parametrize("amount", [99.99, "100", True, None, 1 << 63])
+    def test_nobody_rounds_what_a_bank_says(self, bridge: World, amount: Any) -> None:
+        (order,) = begun(bridge, 1)
+        report = Report(key=order.key, outcome=Outcome.SETTLED, settled_amount=AMOUNT, at=clock.now())
+        bridge.store_callback(MERIDIAN, "message", report)
+        row = InboundCallback.objects.get(callback_id="message")
+        row.body["data"]["settled_amount"] = amount
+        row.save()
+        callbacks.process(limit=100)
+        assert BankInstruction.objects.get(pk=order.pk).state == "submitted"
+        assert "cannot be read" in InboundCallback.objects.get(callback_id="message").problem
+        finish(bridge)
+
+    def test_a_bank_tells_of_its_own_orders_only(self, bridge: World) -> None:
+        (order,) = begun(bridge, 1)
+        report = Report(key=order.key, outcome=Outcome.SETTLED, settled_amount=AMOUNT, at=clock.now())
+        bridge.store_callback(HARBOR, "forged", report)
+        callbacks.process(limit=100)
+        assert BankInstruction.objects.get(pk=order.pk).state == "submitted"
+        assert "only that bank can tell" in InboundCallback.objects.get(callback_id="forged").problem
         finish(bridge)
 
     def test_who_asks_the_bank_sets_that_transfer_aside(self, bridge: World, monkeypatch: pytest.MonkeyPatch) -> None:

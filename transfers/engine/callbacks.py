@@ -3,6 +3,7 @@ changes nothing."""
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 
 from bridge.kernel import bulk, clock, crashpoints
@@ -12,6 +13,8 @@ from bridge.kernel.gateways import UnknownInstitution
 from bridge.kernel.results import Refused
 from transfers.engine import calls, steps
 from transfers.models import BankInstruction, InboundCallback
+
+logger = logging.getLogger(__name__)
 
 
 def process(*, limit: int) -> int:
@@ -26,17 +29,20 @@ def process(*, limit: int) -> int:
             reports[row.id] = calls.gateway_at(row.institution).reading(row.body)
         except (InvalidCallback, UnknownInstitution) as error:
             row.problem = f"It cannot be read: {error}"[:300]
-    kinds = dict(
-        BankInstruction.objects.filter(bulk.Among("key", {report.key for report in reports.values()})).values_list(
-            "key", "kind"
-        )
-    )
+        except Exception as error:  # a fault of the adapter: the others are read all the same
+            logger.exception("callback %s of %s cannot be read", row.callback_id, row.institution)
+            row.problem = f"It cannot be read: {type(error).__name__}"
+    named = BankInstruction.objects.filter(bulk.Among("key", {report.key for report in reports.values()}))
+    known = {key: (kind, institution) for key, kind, institution in named.values_list("key", "kind", "institution")}
     by_kind: dict[str, list[InboundCallback]] = defaultdict(list)
     for row in waiting:
         if row.id in reports:
-            kind = kinds.get(reports[row.id].key)
-            if kind is None:
+            kind, institution = known.get(reports[row.id].key, ("", ""))
+            if not kind:
                 row.problem = "No instruction of ours has this key."
+            elif institution != row.institution:
+                logger.error("%s sent a callback about an order at %s", row.institution, institution)
+                row.problem = f"The instruction with this key is at {institution}: only that bank can tell of it."
             else:
                 by_kind[kind].append(row)
     for kind, rows in by_kind.items():
