@@ -34,9 +34,9 @@ _FACETS = """
     END
 """
 _BOOKED = f"""
-    SELECT m.instruction_id, m.transfer_id, m.facet, m.day, sum(m.amount)::bigint FROM (
+    SELECT m.instruction_id, m.transfer_id, m.facet, m.day, sum(m.amount)::bigint, max(m.created_at) FROM (
         SELECT p.instruction_id, p.transfer_id, (p.effective_at AT TIME ZONE 'UTC')::date AS day,
-            {_FACETS} AS facet, e.amount
+            {_FACETS} AS facet, e.amount, p.created_at
         FROM ledger_posting AS p
         JOIN ledger_entry AS e ON e.posting_id = p.id
         JOIN ledger_ledgeraccount AS a ON a.id = e.account_id
@@ -62,6 +62,7 @@ class Movement:
     facet: str  # a `Facet`, or RETURN_FEE
     day: date
     amount: int
+    newest: datetime  # when the last of it was booked
 
 
 def movements(*, start: datetime, end: datetime) -> list[Movement]:
@@ -77,7 +78,7 @@ def movements_of(transfer_ids: Iterable[uuid.UUID]) -> list[Movement]:
 def _movements(condition: str, params: list[Any]) -> list[Movement]:
     with connection.cursor() as cursor:
         cursor.execute(_BOOKED.format(condition=condition), params)
-        return [Movement(i, t, facet, day, amount) for i, t, facet, day, amount in cursor.fetchall()]
+        return [Movement(*row) for row in cursor.fetchall()]
 
 
 def money_inside(*, currency: str, before: datetime) -> int:
@@ -133,4 +134,5 @@ def _side(row: BankInstruction, found: Sequence[Movement], institution: str) -> 
         transfer_id=row.transfer_id,
         booked={Facet(facet): amount for facet, amount in total.items() if amount},
         day=min((item.day for item in found), default=None),
+        newest=max((item.newest for item in found), default=None),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from accounts.gateway import registry as investor_side
+from bridge.kernel import clock
 from bridge.kernel.gateway import Activity, GatewayUnavailable, InstitutionGateway
 from funds.gateway import registry as fund_side
 
@@ -16,6 +17,7 @@ class Record:
     """What one institution listed from `since` to before `until`, or why it did not."""
 
     institution: str
+    asked_at: datetime
     lines: list[Activity] = field(default_factory=list)
     problem: str = ""
 
@@ -31,7 +33,7 @@ def institutions() -> dict[str, Callable[[str], InstitutionGateway]]:
 
 def ask(institution: str, *, since: datetime, until: datetime, progress: Callable[[int], None]) -> Record:
     """The institution's lines of these days. A read that fails half-way counts as no answer."""
-    record = Record(institution)
+    record = Record(institution, asked_at=clock.now())
     try:
         for line in institutions()[institution](institution).activity(since):
             if since <= line.at < until:

@@ -50,6 +50,7 @@ class Ours:
     transfer_id: UUID
     booked: Mapping[Facet, int]
     day: date | None = None
+    newest: datetime | None = None  # when the last of it was booked here
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,21 @@ _OTHER_WAY = {"debit": "credit", "credit": "debit"}
 _FACET_OF = {"return": Facet.RETURNED, "fee": Facet.FEE}
 
 
-def match(*, institution: str, ours: Iterable[Ours], theirs: Iterable[Activity], at: datetime, day: date) -> Matching:
+def match(
+    *,
+    institution: str,
+    ours: Iterable[Ours],
+    theirs: Iterable[Activity],
+    at: datetime,
+    day: date,
+    asked_at: datetime | None = None,
+) -> Matching:
     """Compare every instruction of `ours` with every line of `theirs`. `at` is now, `day` the newest day compared.
 
-    Both must cover the same days by the institution's date.
+    Both must cover the same days by the institution's date. What we booked from `asked_at` on, when the institution was
+    asked for its lines, may not be in them yet.
     """
-    comparison = _Comparison(institution, at, day)
+    comparison = _Comparison(institution, at, day, asked_at)
     lines = comparison.by_key(theirs)
     for mine in ours:
         if mine.kind in _SETTLED_DIRECTION:
@@ -116,6 +126,7 @@ class _Comparison:
     institution: str
     at: datetime
     day: date
+    asked_at: datetime | None = None
     result: Matching = field(default_factory=Matching)
 
     def by_key(self, theirs: Iterable[Activity]) -> dict[str, _Facets]:
@@ -144,6 +155,9 @@ class _Comparison:
             agrees = False
             self.result.lacks(mine.currency, _signed(mine.kind, facet, theirs - booked))
             if found and abs(theirs) > booked and self.at - max(line.at for line in found) < NEWS_TIME:
+                self.result.waiting.add(reference)
+                continue
+            if booked > abs(theirs) and self.asked_at and mine.newest and mine.newest >= self.asked_at:
                 self.result.waiting.add(reference)
                 continue
             kind, why = self._judge(mine, facet, booked, found)

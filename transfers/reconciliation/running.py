@@ -82,7 +82,8 @@ def _compare(records: list[gathering.Record], *, start: datetime, end: datetime,
             found.problems.append({"institution": name, "problem": record.problem})
             continue
         ours = books.sides(mine.rows, mine.booked, institution=name)
-        found.add(name, match(institution=name, ours=ours, theirs=record.lines, at=at, day=day))
+        matching = match(institution=name, ours=ours, theirs=record.lines, at=at, day=day, asked_at=record.asked_at)
+        found.add(name, matching)
     judged = [row for row in mine.rows if row.institution in found.judged]
     own = ledger_check.compare(rows=judged, booked=mine.ever, day=day)
     owner = {f"{row.key}:ledger": row.institution for row in judged}

@@ -14,6 +14,7 @@ from bridge.sandbox.model.records import ActivityLine
 from tests.functional.reconciliation.conftest import Bench
 from tests.world import HARBOR, MAKER, MERIDIAN
 from transfers.models import Break, ReconciliationRun
+from transfers.reconciliation import gathering
 from transfers.reconciliation.running import DayNotBegun, reconcile
 from transfers.reconciliation.scheduled import reconcile_yesterday
 from transfers.reconciliation.services import resolve_break
@@ -269,3 +270,24 @@ class TestResolvingByHand:
         assert isinstance(resolve_break(change=change, actor=MAKER, resolution="x"), Done)
         assert self.refused(resolve_break(change=change, actor=MAKER, resolution="x")) == "wrong_state"
         assert story(item) == ["break.found", "break.resolved"]
+
+
+class TestWhileTheDayGoesOn:
+    def test_what_settles_after_their_record_was_read_waits_for_the_next(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench.request(bench.account(), bench.fund())
+        bench.run(rounds=1)
+        real = gathering.ask
+
+        def ask(institution: str, **given: Any) -> gathering.Record:
+            record = real(institution, **given)
+            if institution == MERIDIAN:
+                bench.run()
+            return record
+
+        with monkeypatch.context() as patch:
+            patch.setattr(gathering, "ask", ask)
+            assert run(bench).new_breaks == 0
+        assert run(bench).new_breaks == 0
+        assert not Break.objects.exists()
