@@ -41,10 +41,6 @@ class ReasonForm(forms.Form):
         help_text="Kept in the event log. The investor may be told.",
     )
 
-    def __init__(self, *args: Any, required: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].required = required
-
 
 @dataclass(frozen=True)
 class Verb:
@@ -59,19 +55,22 @@ class Verb:
     roles: frozenset[Role]
     icon: str = "bolt"
     danger: bool = False
-    needs_reason: bool = False
+    needs_reason: bool = False  # whichever form it has
     form: type[forms.Form] | None = None
     several: bool = True  # also from the list
-    initial: Callable[[Any], dict[str, Any]] = lambda row: {}
     build: Callable[[Any, Any], forms.Form] | None = None  # a form that depends on the row: row, data → form
 
     def bound_form(self, row: Any, data: Any = None) -> forms.Form:
+        form: forms.Form
         if self.build is not None:
-            return self.build(row, data)
-        form = self.form
-        if form is None:
-            return ReasonForm(data, required=self.needs_reason)
-        return form(data, initial=self.initial(row))
+            form = self.build(row, data)
+        elif self.form is not None:
+            form = self.form(data)
+        else:
+            form = ReasonForm(data)
+        if self.needs_reason:
+            form.fields["reason"].required = True
+        return form
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,43 +6,58 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminBigIntegerFieldWidget, UnfoldAdminIntegerFieldWidget
+from unfold.widgets import UnfoldAdminBigIntegerFieldWidget, UnfoldAdminIntegerFieldWidget, UnfoldBooleanWidget
 
 from bridge.console.acting import ReasonForm, Run, Verb
+from bridge.console.display import money_text
 from bridge.kernel.money import MAX_AMOUNT
 from bridge.kernel.results import Actor, Change, Result, Role
 from funds import services
 from funds.models import Fund
 
 PEOPLE = frozenset({Role.MAKER, Role.CHECKER})
+LIMITS = ("seat_limit", "hard_cap")
 S = Fund.Status
 
 
 class LimitsForm(ReasonForm):
-    """A fund's limits. Empty means: no limit."""
+    """A fund's limits. Having none is ticked: an empty field says nothing."""
 
     seat_limit = forms.IntegerField(
-        min_value=0,
-        max_value=2**31 - 1,
-        required=False,
-        widget=UnfoldAdminIntegerFieldWidget,
-        help_text="How many investors. Empty for no limit.",
+        min_value=0, max_value=2**31 - 1, required=False, widget=UnfoldAdminIntegerFieldWidget
+    )
+    no_seat_limit = forms.BooleanField(
+        required=False, widget=UnfoldBooleanWidget, help_text="Any number of investors. Leave the seat limit empty."
     )
     hard_cap = forms.IntegerField(
-        min_value=0,
-        max_value=MAX_AMOUNT,
-        required=False,
-        widget=UnfoldAdminBigIntegerFieldWidget,
-        help_text="In minor units (cents). Empty for no cap.",
+        min_value=0, max_value=MAX_AMOUNT, required=False, widget=UnfoldAdminBigIntegerFieldWidget
     )
-    field_order = ("seat_limit", "hard_cap", "reason")
+    no_hard_cap = forms.BooleanField(
+        required=False, widget=UnfoldBooleanWidget, help_text="Any amount. Leave the hard cap empty."
+    )
+    field_order = ("seat_limit", "no_seat_limit", "hard_cap", "no_hard_cap", "reason")
 
+    def __init__(self, fund: Fund, data: Any = None) -> None:
+        capacity = fund.capacity
+        limits = {name: getattr(capacity, name) for name in LIMITS}
+        super().__init__(data, initial={**limits, **{f"no_{name}": value is None for name, value in limits.items()}})
+        seats = "no limit" if capacity.seat_limit is None else f"{capacity.seat_limit:,}"
+        cap = "no cap" if capacity.hard_cap is None else money_text(capacity.hard_cap, fund.currency)
+        taken = money_text(capacity.reserved + capacity.confirmed, fund.currency)
+        says = f"How many investors. Now {seats}; {capacity.seats_taken:,} taken."
+        self.fields["seat_limit"].help_text = says
+        self.fields["hard_cap"].help_text = f"In minor units (cents). Now {cap}; {taken} taken."
 
-def _limits(row: Any) -> dict[str, Any]:
-    capacity = getattr(row, "capacity", None)
-    if capacity is None:
-        return {}
-    return {"seat_limit": capacity.seat_limit, "hard_cap": capacity.hard_cap}
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for name in LIMITS:
+            given, without = cleaned.get(name), cleaned.get(f"no_{name}")
+            if name in self.errors or (given is None) == bool(without):
+                continue
+            words = name.replace("_", " ")
+            wrong = f"Enter a number, or tick 'no {words}'" if given is None else f"A number, or 'no {words}'; not both"
+            self.add_error(name, f"{wrong}.")
+        return cleaned
 
 
 def _set(status: str) -> Run:
@@ -112,8 +127,8 @@ VERBS = (
         fits=lambda fund: fund.status != S.CLOSED,
         roles=PEOPLE,
         icon="tune",
-        form=LimitsForm,
+        needs_reason=True,
+        build=LimitsForm,
         several=False,
-        initial=_limits,
     ),
 )

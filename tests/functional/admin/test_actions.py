@@ -9,11 +9,12 @@ from django.urls import reverse
 
 from bridge.events.models import Event
 from bridge.kernel import clock
-from bridge.kernel.results import Actor, Channel, Role
+from bridge.kernel.results import Actor, Change, Channel, Refused, Role
+from funds import services as funds
 from funds.models import Fund, FundCapacity
 from tests.functional.admin.conftest import Console, SignIn
 from tests.functional.admin.test_pages import list_of, page_of
-from tests.world import World
+from tests.world import MAKER, World
 from transfers.models import Break, Transfer
 
 AMOUNT = 1_000_000
@@ -34,6 +35,11 @@ def in_review(bridge: World, **given: Any) -> Transfer:
     transfer = bridge.request(account, fund, AMOUNT, **given)
     assert transfer.state == "in_review"
     return transfer
+
+
+def limits_of(fund: Fund) -> tuple[int | None, int | None]:
+    capacity = FundCapacity.objects.get(pk=fund.pk)
+    return capacity.seat_limit, capacity.hard_cap
 
 
 class TestCancelling:
@@ -165,20 +171,59 @@ class TestFunds:
         fund.refresh_from_db()
         assert (fund.status, fund.version) == ("paused", 2)
 
-    def test_limits_below_what_is_taken_are_refused(self, bridge: World, sign_in: SignIn) -> None:
+    def test_limits_below_what_is_taken_are_refused_in_the_currency(self, bridge: World, sign_in: SignIn) -> None:
         fund = bridge.fund(seat_limit=5)
         bridge.request(bridge.account(), fund, AMOUNT)
-        form = {"item": item(Fund.objects.get(pk=fund.pk)), "seat_limit": "0", "hard_cap": "", "reason": ""}
-        told = sign_in(Role.MAKER).post(act("limits", "funds_fund"), form)
-        assert "taken already" in told
+        maker = sign_in(Role.MAKER)
+        form = {"item": item(Fund.objects.get(pk=fund.pk)), "reason": "Smaller."}
+        told = maker.post(act("limits", "funds_fund"), {**form, "seat_limit": "0", "no_hard_cap": "on"})
+        assert "1 seat is taken already: the limit cannot be set to 0." in told
+        told = maker.post(act("limits", "funds_fund"), {**form, "seat_limit": "5", "hard_cap": "999"})
+        assert "USD 10,000.00 is taken already: the limit cannot be set to USD 9.99." in told
         assert FundCapacity.objects.get(pk=fund.pk).seat_limit == 5
 
-    def test_limits_are_changed(self, bridge: World, sign_in: SignIn) -> None:
-        fund = bridge.fund(seat_limit=5)
+    def test_limits_are_changed_and_taken_away_by_ticking_so(self, bridge: World, sign_in: SignIn) -> None:
+        fund, maker = bridge.fund(seat_limit=5), sign_in(Role.MAKER)
         form = {"item": item(fund), "seat_limit": "7", "hard_cap": "900000000", "reason": "Second closing."}
-        sign_in(Role.MAKER).post(act("limits", "funds_fund"), form)
-        capacity = FundCapacity.objects.get(pk=fund.pk)
-        assert (capacity.seat_limit, capacity.hard_cap) == (7, 900_000_000)
+        maker.post(act("limits", "funds_fund"), form)
+        assert limits_of(fund) == (7, 900_000_000)
+        fund.refresh_from_db()
+        form = {"item": item(fund), "no_seat_limit": "on", "no_hard_cap": "on", "reason": "No limits."}
+        maker.post(act("limits", "funds_fund"), form)
+        assert limits_of(fund) == (None, None)
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ({"reason": "Why not."}, "Enter a number, or tick &#x27;no seat limit&#x27;."),
+            ({"seat_limit": "5", "reason": "Why not."}, "Enter a number, or tick &#x27;no hard cap&#x27;."),
+            ({"seat_limit": "7", "hard_cap": "1000000", "no_hard_cap": "on", "reason": "Both."}, "not both."),
+            ({"seat_limit": "7", "hard_cap": "1000000"}, "This field is required."),
+            ({"seat_limit": "7", "hard_cap": "1000000", "reason": " "}, "This field is required."),
+            ({"seat_limit": "5", "hard_cap": "900000", "reason": "The same."}, "Nothing changes."),
+        ],
+    )
+    def test_what_is_missing_takes_no_limit_away(
+        self, bridge: World, sign_in: SignIn, given: dict[str, str], told: str
+    ) -> None:
+        fund = bridge.fund(seat_limit=5, hard_cap=900_000)
+        assert told in sign_in(Role.MAKER).post(act("limits", "funds_fund"), {"item": item(fund), **given})
+        assert limits_of(fund) == (5, 900_000)
+        assert not Event.objects.filter(type="fund.limits_changed").exists()
+
+    def test_the_form_shows_what_the_limits_are_now(self, bridge: World, sign_in: SignIn) -> None:
+        fund = bridge.fund(seat_limit=5, hard_cap=138_350_000)
+        page = sign_in(Role.MAKER).get(act("limits", "funds_fund"), item=item(fund))
+        assert "Now 5; 0 taken." in page
+        assert "Now USD 1,383,500.00; USD 0.00 taken." in page
+
+    def test_the_service_wants_a_reason_too(self, bridge: World) -> None:
+        fund = bridge.fund(seat_limit=5)
+        change = Change(fund.pk, fund.version, " ")
+        refused = funds.change_limits(change=change, seat_limit=7, hard_cap=None, actor=MAKER)
+        assert isinstance(refused, Refused)
+        assert refused.error.code == "reason_missing"
+        assert limits_of(fund)[0] == 5
 
 
 class TestBreaks:
