@@ -10,9 +10,9 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from unfold.admin import ModelAdmin
 
 from bridge.console import finding, pages
+from bridge.console.lists import CarefulAdmin
 from bridge.console.paging import BoundedPaginator
 from bridge.kernel.api.roles import roles_of
 from bridge.kernel.results import Actor, Channel, Role
@@ -27,7 +27,7 @@ def actor_of(request: HttpRequest, *, among: frozenset[Role] | None = None) -> A
     return Actor(id=str(request.user.pk), role=fitting[0], channel=Channel.ADMIN, label=request.user.get_username())
 
 
-class ConsoleAdmin(ModelAdmin):
+class ConsoleAdmin(CarefulAdmin):
     """What all pages have: search by id, bounded counts, no deleting, the event log as history."""
 
     paginator = BoundedPaginator

@@ -16,15 +16,15 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import badge, when
+from bridge.console.lists import CarefulAdmin
 
 
-class LoginAdmin(UserAdmin, ModelAdmin):
+class LoginAdmin(UserAdmin, CarefulAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -49,7 +49,7 @@ class LoginAdmin(UserAdmin, ModelAdmin):
         return when(user.last_login)
 
 
-class RoleAdmin(GroupAdmin, ModelAdmin):
+class RoleAdmin(GroupAdmin, CarefulAdmin):
     """The roles' permissions are made by `bridge.roles.ensure_groups`."""
 
     list_fullwidth = True
