@@ -25,7 +25,8 @@ from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import amount, badge, link_to, public_id, rows_link, rows_url, when, whole_id
 from bridge.console.editing import VersionedAdmin, VersionedForm
 from bridge.console.pages import Table, section
-from bridge.kernel.money import is_currency
+from bridge.kernel.bank_details import wrong_details
+from bridge.kernel.money import is_money
 from bridge.kernel.results import Actor
 
 NUMBER_LENGTH = 34  # an IBAN has at most so many
@@ -103,7 +104,20 @@ class InvestorAdmin(ActingAdmin, VersionedAdmin):
         return when(row.created_at)
 
 
-class AccountForm(VersionedForm):
+class BankedForm(VersionedForm):
+    """Of a row with bank details: a rail that its currency or routing number does not fit is told beside the rail."""
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        row = self.instance
+        if not row._state.adding and "rail" in self.changed_data and "rail" in self.cleaned_data:
+            rail = self.cleaned_data["rail"]
+            for text in wrong_details(currency=row.currency, routing_number=row.routing_number, rail=rail).values():
+                self.add_error("rail", text)
+        return cleaned
+
+
+class AccountForm(BankedForm):
     account_number = write_only("Account number")
     institution = forms.ChoiceField(choices=lambda: institutions("investor"), widget=UnfoldAdminSelectWidget)
 
@@ -113,13 +127,14 @@ class AccountForm(VersionedForm):
 
     def clean_currency(self) -> str:
         code = self.cleaned_data["currency"].upper()
-        if not is_currency(code):
-            raise ValidationError("This is no ISO 4217 currency.")
+        if not is_money(code):
+            raise ValidationError("This is no currency of ISO 4217 in which an account can be kept, such as USD.")
         return code
 
 
 @admin.register(InvestorAccount)
 class InvestorAccountAdmin(ActingAdmin, VersionedAdmin):
+    form = BankedForm
     event_subject = "account"
     verbs = (CHANGE,)
     list_display = ("title", "public", "investor_link", "institution", "currency", "held_money", "on_way", "state")

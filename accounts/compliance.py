@@ -14,6 +14,7 @@ from bridge.approvals.handlers import register as register_handler
 from bridge.approvals.models import Approval
 from bridge.events import services as events
 from bridge.kernel import clock, locking
+from bridge.kernel.bank_details import check_details, plain_number
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion
 from bridge.kernel.results import Actor, Change, Role, only
 
@@ -88,18 +89,20 @@ def _look(subject_id: uuid.UUID) -> dict[str, Any]:
 
 
 def _validate(subject_id: uuid.UUID, payload: dict[str, Any]) -> None:
-    _account(subject_id)
+    row = _account(subject_id)
     known = {"routing_number", "owner_name", "owner_confirmed", "verified", "why", *NUMBER_FIELDS}
     if unknown := sorted(payload.keys() - known):
         raise DetailsMalformed(why=f"Unknown fields: {', '.join(unknown)}.")
     if not str(payload.get("why", "")).strip():
         raise DetailsMalformed(why="Say why the bank details change ('why').")
+    if "routing_number" in payload:
+        check_details(currency=row.currency, routing_number=str(payload["routing_number"]), rail=row.rail)
 
 
 def sealed_number(*, account_id: uuid.UUID, number: str) -> dict[str, Any]:
     """The part of a proposal's payload that carries a new account number, readable for nobody."""
     row = InvestorAccount(id=account_id)
-    row.set_number(number)
+    row.set_number(plain_number(number))
     return {name: getattr(row, name) for name in NUMBER_FIELDS}
 
 

@@ -17,6 +17,7 @@ from bridge.console.acting import Verb
 from bridge.console.display import badge, when
 from bridge.console.pages import Table, section
 from bridge.kernel import clock
+from bridge.kernel.bank_details import wrong_details
 from bridge.kernel.results import Actor, Change, Done, Result, Role
 
 PEOPLE = frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE})
@@ -128,6 +129,7 @@ class DetailsForm(forms.Form):
 
     def __init__(self, row: InvestorAccount, data: Any = None) -> None:
         names = ("routing_number", "owner_name", "owner_confirmed")
+        self.row = row
         self.before = {name: getattr(row, name) for name in names}
         super().__init__(data, initial=self.before)
 
@@ -136,6 +138,14 @@ class DetailsForm(forms.Form):
         same = all(cleaned.get(name) == value for name, value in self.before.items())
         if same and not cleaned.get("account_number") and not cleaned.get("verified"):
             raise forms.ValidationError("Nothing differs from what is on file.")
+        wrong = wrong_details(
+            currency=self.row.currency,
+            routing_number=cleaned.get("routing_number") or "",
+            rail=self.row.rail,
+            account_number=cleaned.get("account_number") or None,
+        )
+        for name, text in wrong.items():
+            self.add_error(name if name in self.fields else None, text)
         cleaned["before"] = self.before
         return cleaned
 

@@ -15,9 +15,10 @@ from accounts.models import BalanceObservation, Credential, Investor, InvestorAc
 from bridge.events import services as events
 from bridge.kernel import bulk, clock, ids
 from bridge.kernel import rows as kernel_rows
+from bridge.kernel.bank_details import check_details, plain_number
 from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.gateway import Balance
-from bridge.kernel.money import is_currency
+from bridge.kernel.money import is_money
 from bridge.kernel.results import Actor
 
 
@@ -47,7 +48,7 @@ class UnknownCurrency(BridgeError):
     code = "unknown_currency"
     status = 422
     title = "Unknown currency"
-    message = "'{currency}' is no ISO 4217 currency."
+    message = "'{currency}' is no currency of ISO 4217 in which an account can be kept."
 
 
 class AccountNumberTaken(BridgeError):
@@ -85,7 +86,7 @@ def open_investors(*, rows: Sequence[NewInvestor], actor: Actor) -> list[Investo
 def open_accounts(*, rows: Sequence[NewAccount], actor: Actor) -> list[InvestorAccount]:
     """Register accounts and open their ledger accounts, with an event each.
 
-    Raises `UnknownCurrency`, `NotFound` for an investor, `AccountNumberTaken`; then none is opened.
+    Raises `UnknownCurrency`, `BankDetailsWrong`, `NotFound` for an investor, `AccountNumberTaken`; then none is opened.
     """
     with transaction.atomic():
         moment = clock.now()
@@ -120,8 +121,14 @@ def open_accounts(*, rows: Sequence[NewAccount], actor: Actor) -> list[InvestorA
 
 
 def _new_account(row: NewAccount, known: set[uuid.UUID], moment: datetime) -> InvestorAccount:
-    if not is_currency(row.currency):
+    if not is_money(row.currency):
         raise UnknownCurrency(currency=row.currency)
+    check_details(
+        currency=row.currency,
+        routing_number=row.routing_number,
+        rail=row.rail,
+        account_number=row.account_number,
+    )
     if row.investor_id not in known:
         raise NotFound(what="investor")
     account = InvestorAccount(
@@ -134,7 +141,7 @@ def _new_account(row: NewAccount, known: set[uuid.UUID], moment: datetime) -> In
         rail=row.rail,
         created_at=moment,
     )
-    account.set_number(row.account_number)
+    account.set_number(plain_number(row.account_number))
     return account
 
 

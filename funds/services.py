@@ -1,4 +1,4 @@
-"""Changing funds: opening them, their status, their limits; and keeping what the rules decided."""
+"""Changing funds: opening them, their status; and keeping what the rules decided."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from django.db import IntegrityError, transaction
 from accounts.ledger import services as ledger
 from accounts.ledger.kinds import FUND_KINDS
 from bridge.events import services as events
-from bridge.kernel import bulk, clock, ids, locking
+from bridge.kernel import bulk, clock, ids
+from bridge.kernel.bank_details import check_details, plain_number
 from bridge.kernel.columns import Rendered
 from bridge.kernel.errors import BridgeError, NotFound, StaleVersion
-from bridge.kernel.money import display, is_currency
+from bridge.kernel.money import is_money
 from bridge.kernel.results import Actor, Change, Done, Refused, Result
 from bridge.kernel.transactions import require_atomic
 from funds.models import Fund, FundCapacity, Verification
@@ -64,31 +65,10 @@ class UnknownStatus(BridgeError):
     message = "'{wanted}' is no status of a fund."
 
 
-class LimitTooLow(BridgeError):
-    code = "limit_too_low"
-    status = 409
-    title = "Limit below what is taken"
-    message = "{taken} taken already: the limit cannot be set to {limit}."
-
-
-class LimitsUnchanged(BridgeError):
-    code = "limits_unchanged"
-    status = 409
-    title = "Nothing changes"
-    message = "These are the fund's limits already."
-
-
-class LimitsReasonMissing(BridgeError):
-    code = "reason_missing"
-    status = 422
-    title = "No reason given"
-    message = "Say why the limits change, in a sentence: it is kept for ever."
-
-
 def open_funds(*, rows: Sequence[NewFund], actor: Actor) -> list[Fund]:
     """Create funds with their capacity and ledger accounts, and an event each. All or none.
 
-    Raises `FundCodeTaken`, and `ValueError` for a currency that ISO 4217 does not know.
+    Raises `FundCodeTaken`, `BankDetailsWrong`, and `ValueError` for what is no currency.
     """
     try:
         with transaction.atomic():
@@ -103,8 +83,14 @@ def _open(rows: Sequence[NewFund], actor: Actor) -> list[Fund]:
     moment = clock.now()
     funds = []
     for row in rows:
-        if not is_currency(row.currency):
-            raise ValueError(f"'{row.currency}' is no ISO 4217 currency.")
+        if not is_money(row.currency):
+            raise ValueError(f"'{row.currency}' is no currency of ISO 4217 in which an account can be kept.")
+        check_details(
+            currency=row.currency,
+            routing_number=row.routing_number,
+            rail=row.rail,
+            account_number=row.account_number,
+        )
         fund = Fund(
             id=ids.new_id(),
             code=row.code,
@@ -129,7 +115,7 @@ def _open(rows: Sequence[NewFund], actor: Actor) -> list[Fund]:
             routing_number=row.routing_number,
             created_at=moment,
         )
-        fund.set_number(row.account_number)
+        fund.set_number(plain_number(row.account_number))
         funds.append(fund)
     Fund.objects.bulk_create(funds)
     FundCapacity.objects.bulk_create(
@@ -167,7 +153,7 @@ def set_fund_status(*, changes: Sequence[Change], status: str, actor: Actor) -> 
         facts = []
         for change in changes:
             fund = rows.get(change.id)
-            refused = _refusal(change, fund)
+            refused = refusal(change=change, fund=fund)
             if refused is not None or fund is None:
                 results.append(refused or Refused(change.id, NotFound(what="fund")))
                 continue
@@ -180,53 +166,8 @@ def set_fund_status(*, changes: Sequence[Change], status: str, actor: Actor) -> 
     return results
 
 
-def change_limits(*, change: Change, seat_limit: int | None, hard_cap: int | None, actor: Actor) -> Result:
-    """Set a fund's seat limit and hard cap (minor units; `None` for no limit). The change carries the reason.
-
-    Refused with `LimitsReasonMissing`, `NotFound`, `StaleVersion`, `LimitsUnchanged`, or `LimitTooLow` where more is
-    taken already. Locks the capacity.
-    """
-    if not change.reason.strip():
-        return Refused(change.id, LimitsReasonMissing())
-    with transaction.atomic():
-        moment = clock.now()
-        fund = Fund.objects.select_for_update(no_key=True).filter(pk=change.id).first()
-        refused = _refusal(change, fund)
-        if refused is not None or fund is None:
-            return refused or Refused(change.id, NotFound(what="fund"))
-        (capacity,) = locking.lock(FundCapacity.objects.all(), [fund.id])
-        error = _limits_error(capacity, fund.currency, seat_limit, hard_cap)
-        if error is not None:
-            return Refused(fund.id, error)
-        data = {
-            "previous": {"seat_limit": capacity.seat_limit, "hard_cap": capacity.hard_cap},
-            "seat_limit": seat_limit,
-            "hard_cap": hard_cap,
-            "reason": change.reason,
-        }
-        capacity.seat_limit, capacity.hard_cap = seat_limit, hard_cap
-        capacity.save(update_fields=["seat_limit", "hard_cap"])
-        fund.version += 1
-        fund.save(update_fields=["version"])
-        fact = events.Fact("fund", fund.id, "fund.limits_changed", fund.status, fund.version, data)
-        events.append(facts=[fact], actor=actor, at=moment)
-        return Done(fund.id, fund.status, fund.version)
-
-
-def _limits_error(
-    capacity: FundCapacity, currency: str, seat_limit: int | None, hard_cap: int | None
-) -> BridgeError | None:
-    seats, taken = capacity.seats_taken, capacity.reserved + capacity.confirmed
-    if (seat_limit, hard_cap) == (capacity.seat_limit, capacity.hard_cap):
-        return LimitsUnchanged()
-    if seat_limit is not None and seat_limit < seats:
-        return LimitTooLow(taken=f"{seats:,} {'seat is' if seats == 1 else 'seats are'}", limit=f"{seat_limit:,}")
-    if hard_cap is not None and hard_cap < taken:
-        return LimitTooLow(taken=f"{display(taken, currency)} is", limit=display(hard_cap, currency))
-    return None
-
-
-def _refusal(change: Change, fund: Fund | None) -> Refused | None:
+def refusal(*, change: Change, fund: Fund | None) -> Refused | None:
+    """Where the fund is not there, or not in the version that the person saw."""
     if fund is None:
         return Refused(change.id, NotFound(what="fund"))
     if change.expected_version not in (None, fund.version):

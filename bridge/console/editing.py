@@ -34,6 +34,14 @@ class VersionedForm(forms.ModelForm):
         try:
             self.opened = opener(self)
         except BridgeError as error:
+            self.refuse(error)
+
+    def refuse(self, error: BridgeError) -> None:
+        """Beside the fields that it names, or above the form."""
+        named = {name: told for name, told in error.data.get("errors", {}).items() if name in self.fields}
+        for name, told in named.items():
+            self.add_error(name, [one["message"] for one in told])
+        if not named:
             self.add_error(None, f"{error.title}. {error.detail}")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

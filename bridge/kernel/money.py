@@ -5,11 +5,14 @@ The number of decimals of a currency comes from `py-moneyed`, whose table follow
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import moneyed
 
 MAX_AMOUNT = 10**15 - 1
+# Codes of ISO 4217 that are no money: metals, units of account, tests, and none at all.
+_NO_MONEY = re.compile("X(A[GU]|B[A-D]|DR|EU|F[OU]|P[DT]|RE|SU|TS|UA|XX)")
 
 
 @lru_cache
@@ -30,6 +33,11 @@ def is_currency(code: object) -> bool:
     except KeyError:
         return False
     return True
+
+
+def is_money(code: object) -> bool:
+    """A currency in which an account may be kept."""
+    return isinstance(code, str) and is_currency(code) and not _NO_MONEY.fullmatch(code)
 
 
 def display(amount: int, currency: str) -> str:

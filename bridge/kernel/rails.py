@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
+
+CURRENCY: Final = "USD"  # the only one that any of them carries
 
 
 class Rail(models.TextChoices):

@@ -12,7 +12,7 @@ from bridge.console.acting import ReasonForm, Run, Verb
 from bridge.console.display import money_text
 from bridge.kernel.money import MAX_AMOUNT
 from bridge.kernel.results import Actor, Change, Result, Role
-from funds import services
+from funds import limits, services
 from funds.models import Fund
 
 PEOPLE = frozenset({Role.MAKER, Role.CHECKER})
@@ -39,8 +39,8 @@ class LimitsForm(ReasonForm):
 
     def __init__(self, fund: Fund, data: Any = None) -> None:
         capacity = fund.capacity
-        limits = {name: getattr(capacity, name) for name in LIMITS}
-        super().__init__(data, initial={**limits, **{f"no_{name}": value is None for name, value in limits.items()}})
+        now = {name: getattr(capacity, name) for name in LIMITS}
+        super().__init__(data, initial={**now, **{f"no_{name}": value is None for name, value in now.items()}})
         seats = "no limit" if capacity.seat_limit is None else f"{capacity.seat_limit:,}"
         cap = "no cap" if capacity.hard_cap is None else money_text(capacity.hard_cap, fund.currency)
         taken = money_text(capacity.reserved + capacity.confirmed, fund.currency)
@@ -69,9 +69,7 @@ def _set(status: str) -> Run:
 
 def _change_limits(changes: Sequence[Change], actor: Actor, data: dict[str, Any]) -> Sequence[Result]:
     (change,) = changes
-    return [
-        services.change_limits(change=change, seat_limit=data["seat_limit"], hard_cap=data["hard_cap"], actor=actor)
-    ]
+    return [limits.change_limits(change=change, seat_limit=data["seat_limit"], hard_cap=data["hard_cap"], actor=actor)]
 
 
 VERBS = (

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from accounts.admin import institutions, write_only
+from accounts.admin import BankedForm, institutions, write_only
 from bridge.console.acting import ActingAdmin
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import (
@@ -35,11 +35,11 @@ from bridge.console.display import (
     when,
     whole_id,
 )
-from bridge.console.editing import VersionedAdmin, VersionedForm
+from bridge.console.editing import VersionedAdmin
 from bridge.console.named import named
 from bridge.console.pages import Table, section
 from bridge.console.recent import recent
-from bridge.kernel.money import is_currency
+from bridge.kernel.money import is_money
 from bridge.kernel.results import Actor
 from funds import services
 from funds.admin.actions import VERBS
@@ -67,7 +67,7 @@ CRITERIA = (
 )
 
 
-class FundForm(VersionedForm):
+class FundForm(BankedForm):
     """A new fund. Amounts in minor units of its currency."""
 
     account_number = write_only("Account number")
@@ -91,8 +91,8 @@ class FundForm(VersionedForm):
 
     def clean_currency(self) -> str:
         code = self.cleaned_data["currency"].upper()
-        if not is_currency(code):
-            raise forms.ValidationError("This is no ISO 4217 currency.")
+        if not is_money(code):
+            raise forms.ValidationError("This is no currency of ISO 4217 in which an account can be kept, such as USD.")
         return code
 
 
@@ -119,6 +119,7 @@ def dollars_bar(capacity: FundCapacity | None, currency: str) -> SafeString | st
 
 @admin.register(Fund)
 class FundAdmin(ActingAdmin, VersionedAdmin):
+    form = BankedForm
     event_subject = "fund"
     verbs = (*VERBS, PAPERS)
     list_display = ("name", "public", "kind", "state", "seats", "dollars", "smallest", "closes")

@@ -10,7 +10,7 @@ from django.urls import reverse
 from bridge.events.models import Event
 from bridge.kernel import clock
 from bridge.kernel.results import Actor, Change, Channel, Refused, Role
-from funds import services as funds
+from funds import limits
 from funds.models import Fund, FundCapacity
 from tests.functional.admin.conftest import Console, SignIn
 from tests.functional.admin.test_pages import list_of, page_of
@@ -220,7 +220,7 @@ class TestFunds:
     def test_the_service_wants_a_reason_too(self, bridge: World) -> None:
         fund = bridge.fund(seat_limit=5)
         change = Change(fund.pk, fund.version, " ")
-        refused = funds.change_limits(change=change, seat_limit=7, hard_cap=None, actor=MAKER)
+        refused = limits.change_limits(change=change, seat_limit=7, hard_cap=None, actor=MAKER)
         assert isinstance(refused, Refused)
         assert refused.error.code == "reason_missing"
         assert limits_of(fund)[0] == 5

@@ -124,6 +124,7 @@ class TestAdding:
             "escrow_minimum": "900000000",
             "contributed_elsewhere": "5000",
             "rail": "fedwire",
+            "routing_number": "026009593",
         }
         maker = sign_in(Role.MAKER)
         maker.post(reverse("admin:funds_fund_add"), {**form, **criteria})
