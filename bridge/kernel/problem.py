@@ -13,6 +13,7 @@ from django.core.exceptions import DisallowedHost, RequestDataTooBig, Suspicious
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template import loader
 from django.views import defaults
 from rest_framework import exceptions
 
@@ -208,6 +209,14 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
             request=request, status=403, code="not_allowed", title="Not allowed", detail="You may not do this."
         )
     return defaults.permission_denied(request, exception)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """`CSRF_FAILURE_VIEW`: a form whose page is too old, or belongs to another sign-in."""
+    if speaks_json(request):
+        detail = "The form's token is missing or of another sign-in. Open the page again and send the form anew."
+        return respond(request=request, status=403, code="csrf_failed", title="Not allowed", detail=detail)
+    return HttpResponse(loader.render_to_string("403_csrf.html", request=request), status=403)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

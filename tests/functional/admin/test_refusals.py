@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from bridge.kernel import problem
 from bridge.kernel.results import Role
-from tests.functional.admin.conftest import SignIn
+from tests.functional.admin.conftest import BACKEND, SignIn
 
 HTML = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
 PROBLEM = "application/problem+json"
@@ -37,6 +37,28 @@ class TestBrowser:
         assert answer.status_code == 404
         assert "There is nothing at this address" in answer.content.decode()
         assert 'href="/admin/"' in answer.content.decode()
+
+    def test_a_form_that_is_too_old_says_how_to_send_it_again(self, sign_in: SignIn) -> None:
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(sign_in(Role.MAKER).user, backend=BACKEND)
+        answer = client.post(reverse("admin:accounts_investor_add"), {"legal_name": "Ada"}, headers=HTML)
+        page = answer.content.decode()
+        assert answer.status_code == 403
+        assert "This form is too old to be sent" in page
+        assert "load the page anew, and send the form again" in page
+        assert 'href="/admin/"' in page
+        assert "bridge/console.css" in page
+        program = client.post(reverse("admin:accounts_investor_add"), {}, headers={"Accept": "application/json"})
+        assert (program.status_code, program.json()["code"]) == (403, "csrf_failed")
+
+    def test_what_cannot_be_read_says_what_to_do(self, sign_in: SignIn) -> None:
+        url = reverse("admin:accounts_investor_changelist")
+        answer = sign_in(Role.MAKER).client.get(url, {"_to_field": "user__password"}, headers=HTML)
+        page = answer.content.decode()
+        assert answer.status_code == 400
+        assert "This request cannot be read" in page
+        assert "Go back, load the page anew" in page
+        assert "bridge/console.css" in page
 
     def test_our_own_fault_gets_a_page(self) -> None:
         answer = problem.server_error(_request("/admin/", "text/html"))
