@@ -22,7 +22,7 @@ from accounts.console import CHANGE, COMPLIANCE, owner_text
 from accounts.models import BalanceObservation, Credential, Investor, InvestorAccount
 from bridge.console.acting import ActingAdmin
 from bridge.console.base import ReadOnlyAdmin
-from bridge.console.display import amount, badge, link_to, public_id, rows_link, rows_url, when, whole_id
+from bridge.console.display import EMPTY, amount, badge, link_to, public_id, rows_link, rows_url, when, whole_id
 from bridge.console.editing import VersionedAdmin, VersionedForm
 from bridge.console.pages import Table, section
 from bridge.kernel.bank_details import wrong_details
@@ -60,11 +60,21 @@ class InvestorAdmin(ActingAdmin, VersionedAdmin):
     ordering = ("legal_name",)
     id_columns: ClassVar = {"investor": "id"}
     raw_id_fields = ("user",)
-    readonly_fields = ("identifier", "version", "created")
+    readonly_fields = ("identifier", "login", "version", "created")
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
-        fields = ("legal_name", "kind", "email", "country", "user")
-        return fields if obj is None else ("identifier", *fields, "status", "version", "created")
+        fields = ["legal_name", "kind", "email", "country", "user"]
+        if obj is None:
+            return fields
+        if not self.has_change_permission(request, obj):
+            fields[-1] = "login"
+        return ("identifier", *fields, "status", "version", "created")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        if row is not None and request.user.has_perm("auth.view_user"):
+            row.login_link = link_to(row.user)
+        return row
 
     def verb_rows(self) -> QuerySet:
         return Investor.objects.select_related("compliance")
@@ -93,7 +103,8 @@ class InvestorAdmin(ActingAdmin, VersionedAdmin):
 
     @display(description="login")
     def login(self, row: Investor) -> str:
-        return link_to(row.user)
+        """A link only on its own page, for those who may open that of a login."""
+        return getattr(row, "login_link", "") or (row.user.get_username() if row.user else EMPTY)
 
     @display(description="status", ordering="status")
     def state(self, row: Investor) -> str:

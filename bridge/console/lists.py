@@ -17,11 +17,12 @@ from django.contrib.admin.utils import prepare_lookup_value
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
-from django.db.models import Field, ForeignKey, QuerySet
+from django.db.models import Field, ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
+from unfold.widgets import UnfoldForeignKeyRawIdWidget
 
 from bridge.console.named import NamedFilter
 
@@ -108,6 +109,13 @@ class CarefulAutocomplete(AutocompleteSelect):
         return super().optgroups(name, [text for text in value if not text or is_value(target, str(text))], attr)
 
 
+class PlainKey(UnfoldForeignKeyRawIdWidget):
+    """The key and what it names, for people who may not open the pages of that model."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        return {**super().get_context(name, value, attrs), "related_url": "", "link_url": ""}
+
+
 class CarefulAdmin(ModelAdmin):
     """What every page of the console begins with, those that other packages bring too."""
 
@@ -137,6 +145,13 @@ class CarefulAdmin(ModelAdmin):
     def formfield_for_foreignkey(
         self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField | None:
+        other = db_field.remote_field
+        if db_field.name in self.raw_id_fields and not _may_see(request, other.model):
+            kwargs.setdefault("widget", PlainKey(other, self.admin_site, using=kwargs.get("using")))
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs.setdefault("widget", CarefulAutocomplete(db_field, self.admin_site, using=kwargs.get("using")))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+def _may_see(request: HttpRequest, model: type[Model]) -> bool:
+    return bool(request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}"))

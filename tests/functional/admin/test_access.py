@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -13,6 +15,7 @@ from bridge.console.base import ReadOnlyAdmin
 from bridge.kernel.results import Role
 from bridge.roles import APPS
 from funds.models import Fund
+from tests.factories import make_login
 from tests.functional.admin.conftest import Console, SignIn
 from tests.functional.admin.test_pages import everything_of, list_of, page_of
 from tests.world import World
@@ -88,6 +91,20 @@ class TestRoles:
         for label in ("auth.user", "knox.authtoken", "otp_totp.totpdevice"):
             assert sign_in(Role.COMPLIANCE).status(list_of(label)) == 403
             assert superuser.status(list_of(label)) == 200
+
+    @pytest.mark.parametrize("roles", [(Role.MAKER,), (Role.COMPLIANCE,), (Role.AUDITOR,), ()])
+    def test_the_login_of_an_investor_is_a_link_only_for_who_may_follow_it(
+        self, bridge: World, sign_in: SignIn, superuser: Console, roles: tuple[Role, ...]
+    ) -> None:
+        ada = make_login(Role.INVESTOR, username="ada")
+        investor = bridge.investor(user_id=ada.pk)
+        console = sign_in(*roles) if roles else superuser
+        for url in (page_of(investor), list_of(Investor)):
+            page = console.get(url)
+            assert "ada" in page
+            found = re.findall(r'href="(/admin/auth/[^"?]*)', page.partition("<main")[2] or page)
+            assert all(console.status(link) == 200 for link in found), (url, found)
+        assert (f"/admin/auth/user/{ada.pk}/change/" in console.get(page_of(investor))) == (not roles)
 
     def test_the_history_of_a_row_is_the_event_log(self, bridge: World, sign_in: SignIn) -> None:
         row: Model = bridge.fund()
