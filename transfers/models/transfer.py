@@ -105,7 +105,7 @@ class Transfer(models.Model):
     written: tuple[object, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.public_id} {self.state}"
+        return f"{self.public_id} {State(self.state).label}"
 
     @property
     def public_id(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -133,3 +135,26 @@ class TestSecrets:
                 text = superuser.get(url)
                 assert not [secret for secret in secrets if secret in text], url
         assert f"···{account.number_last4}" in superuser.get(page_of(account))
+
+
+class TestWayBack:
+    def test_a_transfer_keeps_its_id_and_says_its_state_in_words(self, bridge: World, sign_in: SignIn) -> None:
+        account, fund = bridge.account(), bridge.fund(name="Cedar Ridge")
+        bridge.request(account, fund)
+        transfer = bridge.request(account, fund)
+        assert transfer.state == "in_review"
+        console = sign_in(Role.AUDITOR)
+        assert way_back(console.get(page_of(transfer))) == ["Transfers", f"{transfer.public_id} in review"]
+        assert way_back(console.get(page_of(fund))) == ["Funds", "Cedar Ridge"]
+        assert way_back(console.get(page_of(account)))[0] == "Investor accounts"
+
+    def test_a_list_is_named_once(self, sign_in: SignIn) -> None:
+        console = sign_in(Role.AUDITOR)
+        assert way_back(console.get(list_of("transfers.transfer"))) == ["Transfers"]
+        assert way_back(console.get(list_of("transfers.bankinstruction"))) == ["Transfers", "Bank instructions"]
+
+
+def way_back(page: str) -> list[str]:
+    """The words of the path at the top of a page."""
+    head = page.partition("<h1")[2].partition("</h1>")[0]
+    return [text.strip() for text in re.findall(r"tracking-tight\">([^<]*)</", head)]
