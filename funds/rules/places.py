@@ -1,7 +1,8 @@
 """Is there a place in the fund: a seat for the investor, and room for the amount?
 
 At the request a missing place means the waitlist. Later the transfer has its place reserved; where it has lost it,
-only a person can help.
+only a person can help. The reason stays on the transfer while it waits, and limits change meanwhile: it names none, the
+inputs do.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def seats(facts: Facts, values: Values) -> Finding:
     if place.has_seat or place.own_reserved or limit is None or taken < limit:
         return Outcome.PASS, "There is a seat.", inputs
     outcome = Outcome.WAITLIST if facts.request.stage == CREATE else Outcome.HOLD
-    return outcome, f"All {limit:,} seats of {fund.name} are taken.", inputs
+    return outcome, f"No seat in {fund.name} is free.", inputs
 
 
 @rule(
@@ -50,5 +51,4 @@ def hard_cap(facts: Facts, values: Values) -> Finding:
         reason = f"{display(amount, currency)} is more than the fund's hard cap of {display(cap, currency)}."
         return Outcome.FAIL, reason, inputs
     outcome = Outcome.WAITLIST if stage == CREATE else Outcome.HOLD
-    left = display(max(free, 0), currency)
-    return outcome, f"Only {left} is left under the hard cap of {display(cap, currency)}.", inputs
+    return outcome, f"What is left under the fund's hard cap is less than {display(amount, currency)}.", inputs

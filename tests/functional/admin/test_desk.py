@@ -7,10 +7,11 @@ import re
 import pytest
 from django.urls import reverse
 
-from bridge.kernel.results import Role
+from bridge.kernel.results import Change, Role
 from bridge.sandbox.model import Fault
+from funds import limits
 from tests.functional.admin.conftest import SignIn
-from tests.world import HARBOR, MERIDIAN, World
+from tests.world import HARBOR, MAKER, MERIDIAN, World
 from transfers.models import Transfer
 
 AMOUNT = 1_000_000
@@ -28,6 +29,20 @@ def waiting(bridge: World) -> Transfer:
     transfer = bridge.request(bridge.account(), bridge.fund(on_deposit_failure="hold"), AMOUNT)
     bridge.run(rounds=8)
     return bridge.fresh(transfer)
+
+
+class TestWaitlist:
+    def test_why_one_waits_stays_true_when_the_limits_change(self, bridge: World, sign_in: SignIn) -> None:
+        fund = bridge.fund(name="Cedar Ridge", seat_limit=1, hard_cap=10 * AMOUNT)
+        for _ in range(3):
+            bridge.request(bridge.account(), fund, AMOUNT)
+        change = Change(fund.pk, reason="One more.")
+        limits.change_limits(change=change, seat_limit=2, hard_cap=10 * AMOUNT, actor=MAKER)
+        bridge.run()
+        auditor = sign_in(Role.AUDITOR)
+        page = auditor.get(reverse("admin:transfers_transfer_changelist"), state="waitlisted")
+        assert page.count("No seat in Cedar Ridge is free.") == 1
+        assert "All 1 seats" not in page
 
 
 class TestOpen:

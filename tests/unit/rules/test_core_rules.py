@@ -189,10 +189,10 @@ class TestHardCap:
     def test_no_cap_does_not_limit(self) -> None:
         assert decide("hard_cap", world(fund__hard_cap=None, request__amount=10**15 - 1)).outcome == "pass"
 
-    def test_the_reason_says_what_is_left(self) -> None:
-        assert decide("hard_cap", full(12_34, request__amount=20_00)).reason == (
-            "Only USD 12.34 is left under the hard cap of USD 1,000.00."
-        )
+    def test_the_reason_stays_true_when_the_cap_changes_and_the_inputs_keep_it(self) -> None:
+        found = decide("hard_cap", full(12_34, request__amount=20_00))
+        assert found.reason == "What is left under the fund's hard cap is less than USD 20.00."
+        assert found.inputs["hard_cap"] == 1_000_00
 
 
 class TestSourceBalance:
