@@ -12,6 +12,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -122,7 +123,7 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
     form = BankedForm
     event_subject = "fund"
     verbs = (*VERBS, PAPERS)
-    list_display = ("name", "public", "kind", "state", "seats", "dollars", "smallest", "closes")
+    list_display = ("title", "public", "state", "seats", "dollars", "smallest", "closes")
     list_filter = ("status", "kind", "currency")
     list_select_related = ("capacity",)
     search_fields = ("name", "code")
@@ -207,6 +208,10 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
         (opened,) = services.open_funds(rows=[new], actor=actor)
         return opened
 
+    @display(description="name", ordering="name")
+    def title(self, row: Fund) -> str:
+        return format_html('{}<div class="bridge-muted">{}</div>', row.name, row.get_kind_display())  # type: ignore[attr-defined]
+
     @display(description="fund")
     def public(self, row: Fund) -> str:
         return public_id("fund", row.pk)
@@ -223,7 +228,7 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
     def seats(self, row: Fund) -> str:
         return seats_bar(getattr(row, "capacity", None))
 
-    @display(description="reserved and confirmed")
+    @display(description="money taken")
     def dollars(self, row: Fund) -> str:
         return dollars_bar(getattr(row, "capacity", None), row.currency)
 

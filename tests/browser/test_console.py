@@ -107,6 +107,21 @@ def test_no_page_is_wider_than_the_screen(
     assert failures == []
 
 
+def test_a_list_of_funds_shows_its_last_column_on_a_small_desk(
+    house: World, live_server: object, browser: Browser
+) -> None:
+    base, million = str(live_server), 1_000_000_00
+    house.fund(name="Harborline Buyout Partners III", hard_cap=800 * million, minimum=5 * million, kind="real_estate")
+    house.fund(name="Northlight Ventures IV", hard_cap=600 * million, minimum=25_000_00)
+    page = signed_in(browser, base, Role.MAKER, DESK)
+    page.goto(f"{base}/admin/funds/fund/")
+    edge = page.locator("#result_list").evaluate("row => row.parentElement.getBoundingClientRect().right")
+    for cell in page.locator("#result_list td.field-closes").all():
+        box = cell.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= edge + 1
+
+
 def test_a_checker_reads_and_approves_a_rule_change(house: World, live_server: object, browser: Browser) -> None:
     base = str(live_server)
     draft = draft_parameters(draft=Draft("velocity", {"max_count_day": 3}), actor=MAKER)

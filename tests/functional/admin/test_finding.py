@@ -50,6 +50,11 @@ class TestSearch:
         found = sign_in(Role.AUDITOR).get("/admin/search/", s=transfer.public_id, extended="1")
         assert f"/admin/transfers/transfer/{transfer.pk}/change/" in found
 
+    def test_the_search_beside_every_page_says_what_it_finds(self, sign_in: SignIn) -> None:
+        page = sign_in(Role.AUDITOR).get("/admin/")
+        assert "A page or an id" in page
+        assert "Search apps" not in page
+
 
 class TestDashboard:
     def test_an_empty_house_says_so_in_friendly_words(self, sign_in: SignIn) -> None:
