@@ -6,11 +6,12 @@ Longer than most modules: one page class per model, each a list of columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Field, Model, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Field, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -40,6 +41,7 @@ from bridge.console.editing import VersionedAdmin
 from bridge.console.named import named
 from bridge.console.pages import Table, section
 from bridge.console.recent import recent
+from bridge.kernel import clock
 from bridge.kernel.money import is_money
 from bridge.kernel.results import Actor
 from funds import services
@@ -95,6 +97,25 @@ class FundForm(BankedForm):
         if not is_money(code):
             raise forms.ValidationError("This is no currency of ISO 4217 in which an account can be kept, such as USD.")
         return code
+
+
+def is_late(at: datetime) -> Q:
+    """Open past its closing date: it takes no new requests, and nobody has begun to close it."""
+    return Q(status=Fund.Status.OPEN, closes_at__lte=at)
+
+
+def funds_at(at: datetime) -> QuerySet[Fund]:
+    """With `late`, for `status_badge`."""
+    return Fund.objects.annotate(late=ExpressionWrapper(is_late(at), output_field=BooleanField()))
+
+
+def status_badge(fund: Any) -> SafeString:
+    """Of a row of `funds_at`."""
+    if not fund.late:
+        return badge(fund.status)
+    return format_html(
+        '{}<div class="bridge-below">{}</div>', badge(fund.status), badge("late", "closing date passed", "amber")
+    )
 
 
 def seats_bar(capacity: FundCapacity | None) -> SafeString | str:
@@ -194,12 +215,15 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
         return () if obj is None else (*self.SHOWN, *self.FACTS, "smallest", "largest", *self.READ)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return funds_at(clock.now()).order_by(*self.ordering)
+
     def verb_rows(self) -> QuerySet:
-        return Fund.objects.select_related("capacity")
+        return funds_at(clock.now()).select_related("capacity")
 
     def describe(self, row: Fund) -> Sequence[object]:
         capacity = getattr(row, "capacity", None)
-        return (row.name, badge(row.status), seats_bar(capacity), dollars_bar(capacity, row.currency))
+        return (row.name, status_badge(row), seats_bar(capacity), dollars_bar(capacity, row.currency))
 
     def open_row(self, data: dict[str, Any], actor: Actor) -> Fund:
         values = {name: data[name] for name in self.NEW}
@@ -222,7 +246,7 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
 
     @display(description="status", ordering="status")
     def state(self, row: Fund) -> str:
-        return badge(row.status)
+        return status_badge(row)
 
     @display(description="seats")
     def seats(self, row: Fund) -> str:

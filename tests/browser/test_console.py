@@ -13,6 +13,7 @@ from bridge.approvals import services as approvals
 from bridge.approvals.services import Proposal
 from bridge.kernel.results import Role
 from bridge.roles import ensure_groups
+from funds.models import Fund
 from funds.rulebook import ACTIVATE, Draft, draft_parameters
 from tests import factories
 from tests.world import MAKER, World, world
@@ -113,8 +114,11 @@ def test_a_list_of_funds_shows_its_last_column_on_a_small_desk(
     base, million = str(live_server), 1_000_000_00
     house.fund(name="Harborline Buyout Partners III", hard_cap=800 * million, minimum=5 * million, kind="real_estate")
     house.fund(name="Northlight Ventures IV", hard_cap=600 * million, minimum=25_000_00)
+    late = house.fund(name="Aldersgate Founders Fund", hard_cap=80 * million)
+    Fund.objects.filter(pk=late.pk).update(closes_at=late.created_at)
     page = signed_in(browser, base, Role.MAKER, DESK)
     page.goto(f"{base}/admin/funds/fund/")
+    page.get_by_text("closing date passed").wait_for()
     edge = page.locator("#result_list").evaluate("row => row.parentElement.getBoundingClientRect().right")
     for cell in page.locator("#result_list td.field-closes").all():
         box = cell.bounding_box()

@@ -27,8 +27,10 @@ from bridge.console import inputs
 from bridge.console.base import ReadOnlyAdmin, actor_of
 from bridge.console.display import amount, badge, bar, id_link, link_to, when
 from bridge.console.pages import Button, Table, button, section
+from bridge.kernel import clock
 from bridge.kernel.errors import BridgeError
 from bridge.kernel.money import MAX_AMOUNT
+from funds.admin import funds_at, status_badge
 from funds.models import Closing, ClosingStep, Fund
 from transfers import blockers
 from transfers.closing import Below, Method, Plan, PlanKind, Terms
@@ -98,7 +100,7 @@ class ClosingAdmin(ReadOnlyAdmin):
         """What is open and what a plan would do; a POST proposes exactly the plan that was shown."""
         if not self.has_view_permission(request) or not request.user.has_perm("transfers.view_transfer"):
             raise PermissionDenied
-        fund = Fund.objects.filter(pk=fund_id).first()
+        fund = funds_at(clock.now()).filter(pk=fund_id).first()
         if fund is None:
             raise Http404
         given = request.POST if request.method == "POST" else request.GET
@@ -113,7 +115,7 @@ class ClosingAdmin(ReadOnlyAdmin):
             "title": f"Closing {fund.name}",
             "opts": self.opts,
             "fund": fund,
-            "status": badge(fund.status),
+            "status": status_badge(fund),
             "phases": _phases(overview),
             "open": _open_table(overview),
             "settled": overview.is_settled,

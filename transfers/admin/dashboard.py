@@ -21,7 +21,7 @@ from bridge.console.display import COLOURS, badge, id_link, link_to, money_text,
 from bridge.console.recent import floor
 from bridge.events.models import Seal
 from bridge.kernel import clock
-from funds.admin import dollars_bar, seats_bar
+from funds.admin import dollars_bar, funds_at, is_late, seats_bar, status_badge
 from funds.models import Fund
 from transfers.admin import bridge_ages, open_list
 from transfers.blockers import Urgency, of
@@ -215,27 +215,36 @@ def _today(moment: datetime) -> dict[str, Any]:
 
 
 def _funds(moment: datetime) -> list[dict[str, Any]]:
-    """Funds that are nearly full or close soon."""
+    """Funds that are nearly full, close soon, or should have closed."""
     full_seats = Q(capacity__seats_taken__gte=F("capacity__seat_limit") * NEARLY_FULL / 100)
     full_dollars = Q(capacity__hard_cap__lte=(F("capacity__reserved") + F("capacity__confirmed")) * 100 / NEARLY_FULL)
     closing = Q(closes_at__gte=moment, closes_at__lte=moment + SOON)
     rows = (
-        Fund.objects.filter(status__in=(Fund.Status.OPEN, Fund.Status.CLOSING))
-        .filter(full_seats | full_dollars | closing)
+        funds_at(moment)
+        .filter(status__in=(Fund.Status.OPEN, Fund.Status.CLOSING))
+        .filter(full_seats | full_dollars | closing | is_late(moment))
         .select_related("capacity")
         .order_by(F("closes_at").asc(nulls_last=True), "name")[:8]
     )
     return [
         {
             "link": link_to(fund),
-            "badge": badge(fund.status),
+            "badge": status_badge(fund),
             "seats": seats_bar(fund.capacity),
             "dollars": dollars_bar(fund.capacity, fund.currency),
             "closes": f"{fund.closes_at:%d %b %Y}" if fund.closes_at else "",
-            "soon": age(fund.closes_at - moment) if fund.closes_at and fund.closes_at <= moment + SOON else "",
+            "soon": _soon(fund, moment),
         }
         for fund in rows
     ]
+
+
+def _soon(fund: Any, moment: datetime) -> str:
+    if fund.late:
+        return "closing date passed"
+    if fund.closes_at and moment < fund.closes_at <= moment + SOON:
+        return f"in {age(fund.closes_at - moment)}"
+    return ""
 
 
 def _proof(request: HttpRequest, moment: datetime) -> dict[str, Any]:

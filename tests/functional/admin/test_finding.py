@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from bridge.kernel import ids
+from datetime import timedelta
+
+from bridge.kernel import clock, ids
 from bridge.kernel.results import Role
+from funds.models import Fund
 from tests.functional.admin.conftest import SignIn
 from tests.functional.admin.test_actions import AMOUNT, in_review
-from tests.functional.admin.test_pages import list_of
+from tests.functional.admin.test_pages import list_of, page_of
 from tests.world import World
 
 
@@ -79,6 +82,23 @@ class TestDashboard:
             "waitlisted": 1,
             "approved": 2,
         }
+
+    def test_a_fund_past_its_closing_date_is_shown_until_somebody_closes_it(
+        self, bridge: World, sign_in: SignIn
+    ) -> None:
+        fund, other = bridge.fund(name="Cedar Ridge"), bridge.fund(name="Aldine Credit")
+        auditor = sign_in(Role.AUDITOR)
+        assert "Every open fund has room and time." in auditor.get("/admin/")
+        Fund.objects.filter(pk=fund.pk).update(closes_at=clock.now() - timedelta(hours=1))
+        dashboard = auditor.get("/admin/")
+        assert "Cedar Ridge" in dashboard
+        assert "Aldine Credit" not in dashboard
+        for page in (dashboard, auditor.get(list_of("funds.fund")), auditor.get(page_of(fund))):
+            assert page.count("closing date passed") == 1
+        assert "closing date passed" not in auditor.get(page_of(other))
+        Fund.objects.filter(pk=fund.pk).update(status="closing")
+        for url in ("/admin/", list_of("funds.fund"), page_of(fund)):
+            assert "closing date passed" not in auditor.get(url)
 
     def test_money_on_the_bridge_is_shown_with_its_age(self, bridge: World, sign_in: SignIn) -> None:
         from transfers.engine import drain
