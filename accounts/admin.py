@@ -25,7 +25,7 @@ from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import EMPTY, amount, badge, link_to, public_id, rows_link, rows_url, when, whole_id
 from bridge.console.editing import VersionedAdmin, VersionedForm
 from bridge.console.pages import Table, section
-from bridge.kernel.bank_details import wrong_details
+from bridge.kernel.bank_details import check_details, wrong_details
 from bridge.kernel.money import is_money
 from bridge.kernel.results import Actor
 
@@ -208,6 +208,12 @@ class InvestorAccountAdmin(ActingAdmin, VersionedAdmin):
             account_number=data["account_number"],
             routing_number=data["routing_number"],
             rail=data["rail"],
+        )
+        check_details(
+            currency=new.currency,
+            routing_number=new.routing_number,
+            rail=new.rail,
+            account_number=new.account_number,
         )
         (opened,) = services.open_accounts(rows=[new], actor=actor)
         return opened

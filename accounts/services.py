@@ -15,7 +15,7 @@ from accounts.models import BalanceObservation, Credential, Investor, InvestorAc
 from bridge.events import services as events
 from bridge.kernel import bulk, clock, ids
 from bridge.kernel import rows as kernel_rows
-from bridge.kernel.bank_details import check_details, plain_number
+from bridge.kernel.bank_details import plain_number
 from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.gateway import Balance
 from bridge.kernel.money import is_money
@@ -86,7 +86,8 @@ def open_investors(*, rows: Sequence[NewInvestor], actor: Actor) -> list[Investo
 def open_accounts(*, rows: Sequence[NewAccount], actor: Actor) -> list[InvestorAccount]:
     """Register accounts and open their ledger accounts, with an event each.
 
-    Raises `UnknownCurrency`, `BankDetailsWrong`, `NotFound` for an investor, `AccountNumberTaken`; then none is opened.
+    Numbers are kept as they come: whether they can be right is for the rule `bank_number`, and for the forms that
+    people fill in. Raises `UnknownCurrency`, `NotFound` for an investor, `AccountNumberTaken`; then none is opened.
     """
     with transaction.atomic():
         moment = clock.now()
@@ -123,12 +124,6 @@ def open_accounts(*, rows: Sequence[NewAccount], actor: Actor) -> list[InvestorA
 def _new_account(row: NewAccount, known: set[uuid.UUID], moment: datetime) -> InvestorAccount:
     if not is_money(row.currency):
         raise UnknownCurrency(currency=row.currency)
-    check_details(
-        currency=row.currency,
-        routing_number=row.routing_number,
-        rail=row.rail,
-        account_number=row.account_number,
-    )
     if row.investor_id not in known:
         raise NotFound(what="investor")
     account = InvestorAccount(

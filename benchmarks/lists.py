@@ -145,7 +145,6 @@ def _client() -> Callable[[str, str], None]:
 def _lists() -> list[tuple[str, str, str]]:
     from accounts.models import InvestorAccount
     from bridge.kernel import ids
-    from bridge.kernel.api.paging import _AFTER, _encode
     from funds.models import Fund
     from transfers.models import Transfer
 
@@ -153,27 +152,40 @@ def _lists() -> list[tuple[str, str, str]]:
     fund = Fund.objects.order_by("pk")[0]
     newest, oldest = Transfer.objects.order_by("-pk")[0], Transfer.objects.order_by("pk")[0]
     middle = oldest.created_at + (newest.created_at - oldest.created_at) / 2
-    deep = f"cursor={_encode(_AFTER, ids.uuid.UUID(int=(newest.pk.int + oldest.pk.int) // 2))}"
+    half = ids.uuid.UUID(int=(newest.pk.int + oldest.pk.int) // 2)
     of_fund, of_account = f"fund={ids.encode('fund', fund.pk)}", f"source_account={ids.encode('account', account.pk)}"
     number = ids.encode("account", account.pk)
     lists = "/api/v1/transfers?"
     return [
         ("first page", lists, "service"),
-        ("deep page", lists + deep, "service"),
+        ("deep page", _from(half, lists), "service"),
         ("of a fund", lists + of_fund, "service"),
-        ("of a fund, deep", f"{lists}{of_fund}&{deep}", "service"),
+        ("of a fund, deep", _from(half, lists + of_fund), "service"),
         ("of an account", lists + of_account, "service"),
         ("completed", f"{lists}state=completed", "service"),
         ("in review (none)", f"{lists}state=in_review", "service"),
         ("in review, of a fund (none)", f"{lists}state=in_review&{of_fund}", "service"),
         ("a day long ago", f"{lists}created_after={_day(middle, 0)}&created_before={_day(middle, 1)}", "service"),
         ("an investor's first page", lists, "investor"),
-        ("an investor's deep page", lists + deep, "investor"),
+        ("an investor's deep page", _from(half, lists), "investor"),
         ("one transfer", f"/api/v1/transfers/{ids.encode('transfer', newest.pk)}", "service"),
         ("its events", f"/api/v1/transfers/{ids.encode('transfer', newest.pk)}/events", "service"),
         ("an investor's places", "/api/v1/allocations", "investor"),
         ("a balance", f"/api/v1/accounts/{number}/balance", "investor"),
     ]
+
+
+def _from(key: Any, path: str) -> str:
+    """The same list from this key on, with the cursor that the API itself would have given."""
+    from rest_framework.request import Request
+    from rest_framework.test import APIRequestFactory
+
+    from bridge.kernel.api.fields import read_query
+    from bridge.kernel.api.paging import _AFTER, _encode, _scope
+    from transfers.api.serializers import TransferQuery
+
+    request = Request(APIRequestFactory().get(path))
+    return f"{path}&cursor={_encode(_AFTER, key, _scope(request, read_query(TransferQuery, request)))}"
 
 
 def _day(moment: Any, days: int) -> str:

@@ -13,7 +13,7 @@ from accounts.ledger import services as ledger
 from accounts.ledger.kinds import FUND_KINDS
 from bridge.events import services as events
 from bridge.kernel import bulk, clock, ids
-from bridge.kernel.bank_details import check_details, plain_number
+from bridge.kernel.bank_details import plain_number
 from bridge.kernel.columns import Rendered
 from bridge.kernel.errors import BridgeError, NotFound, StaleVersion
 from bridge.kernel.money import is_money
@@ -68,7 +68,7 @@ class UnknownStatus(BridgeError):
 def open_funds(*, rows: Sequence[NewFund], actor: Actor) -> list[Fund]:
     """Create funds with their capacity and ledger accounts, and an event each. All or none.
 
-    Raises `FundCodeTaken`, `BankDetailsWrong`, and `ValueError` for what is no currency.
+    Raises `FundCodeTaken`, and `ValueError` for what is no currency.
     """
     try:
         with transaction.atomic():
@@ -85,12 +85,6 @@ def _open(rows: Sequence[NewFund], actor: Actor) -> list[Fund]:
     for row in rows:
         if not is_money(row.currency):
             raise ValueError(f"'{row.currency}' is no currency of ISO 4217 in which an account can be kept.")
-        check_details(
-            currency=row.currency,
-            routing_number=row.routing_number,
-            rail=row.rail,
-            account_number=row.account_number,
-        )
         fund = Fund(
             id=ids.new_id(),
             code=row.code,

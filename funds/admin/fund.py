@@ -42,6 +42,7 @@ from bridge.console.named import named
 from bridge.console.pages import Table, section
 from bridge.console.recent import recent
 from bridge.kernel import clock
+from bridge.kernel.bank_details import check_details
 from bridge.kernel.money import is_money
 from bridge.kernel.results import Actor
 from funds import services
@@ -229,6 +230,12 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
         values = {name: data[name] for name in self.NEW}
         values["required_documents"] = tuple(values["required_documents"] or ())
         new = services.NewFund(**values)
+        check_details(
+            currency=new.currency,
+            routing_number=new.routing_number,
+            rail=new.rail,
+            account_number=new.account_number,
+        )
         (opened,) = services.open_funds(rows=[new], actor=actor)
         return opened
 

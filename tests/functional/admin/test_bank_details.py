@@ -10,7 +10,6 @@ from django.urls import reverse
 from accounts import services as accounts
 from accounts.models import InvestorAccount
 from bridge.approvals.models import Approval
-from bridge.kernel.bank_details import BankDetailsWrong
 from bridge.kernel.results import Role
 from funds.models import Fund
 from tests.functional.admin.conftest import SignIn
@@ -70,11 +69,11 @@ class TestAccounts:
         with pytest.raises(accounts.UnknownCurrency):
             accounts.open_accounts(rows=[row], actor=SETUP)
 
-    def test_the_service_refuses_the_same(self, bridge: World) -> None:
-        row = accounts.NewAccount(bridge.investor().pk, MERIDIAN, "Main", "USD", "99-88;", "021000022")
-        with pytest.raises(BankDetailsWrong) as refused:
-            accounts.open_accounts(rows=[row], actor=SETUP)
-        assert set(refused.value.data["errors"]) == {"account_number", "routing_number"}
+    def test_what_the_firms_systems_bring_is_kept_and_judged_by_the_rules(self, bridge: World) -> None:
+        row = accounts.NewAccount(bridge.investor().pk, MERIDIAN, "Main", "USD", "9988776655", "021000022")
+        (account,) = accounts.open_accounts(rows=[row], actor=SETUP)
+        transfer = bridge.request(account, bridge.fund())
+        assert transfer.state == "rejected"
 
     def test_an_iban_is_kept_without_the_spaces_of_print(self, bridge: World, sign_in: SignIn) -> None:
         form = account_form(bridge, account_number=IBAN.lower(), routing_number="", currency="EUR")
