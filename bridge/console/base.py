@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet, UUIDField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -94,9 +95,12 @@ class ConsoleAdmin(CarefulAdmin):
         object_id: str,
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """There is one history: the event log."""
+        """There is one history: the event log. Its subjects are rows with a uuid; of others it tells nothing."""
         if not self.has_view_permission(request):
             raise PermissionDenied
+        if not isinstance(self.model._meta.pk, UUIDField):
+            messages.info(request, "The event log tells nothing about rows of this kind.")
+            return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
         return HttpResponseRedirect(reverse("admin:events_event_changelist") + f"?subject_id__exact={object_id}")
 
     # Django's own log of changes would be a second history.

@@ -110,3 +110,7 @@ class TestRoles:
         row: Model = bridge.fund()
         answer = sign_in(Role.AUDITOR).client.get(page_of(row).removesuffix("change/") + "history/", follow=True)
         assert "fund.opened" in answer.content.decode()
+
+    def test_of_a_row_that_the_log_does_not_know_it_says_so(self, sign_in: SignIn) -> None:
+        answer = sign_in(Role.AUDITOR).client.get(reverse("admin:events_seal_history", args=[1]), follow=True)
+        assert "The event log tells nothing about rows of this kind." in answer.content.decode()
