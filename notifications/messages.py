@@ -175,14 +175,15 @@ def house_message(event_type: str, data: Mapping[str, Any]) -> Message:
     return Message((OPERATIONS,), HOUSE[event_type], _clip(str(data["message"]), LONGEST_BODY))
 
 
-def message_for(event_type: str, data: Mapping[str, Any], parties: Parties) -> Message:
-    """The message about one event. `data` is the event's: amounts in minor units of `data["currency"]`.
+def message_for(event_type: str, data: Mapping[str, Any], parties: Parties, *, by: str = "") -> Message:
+    """The message about one event. `data` is the event's: amounts in minor units of `data["currency"]`; `by` the role
+    of who did it.
 
     Raises `KeyError` for a type that notifies nobody (see `notifies`) or whose data lacks the amount.
     """
     text = TEXTS[event_type]
     if not text.staff_only:
-        data = disclosure.event_data(event_type, data)
+        data = disclosure.event_data(event_type, data, by=by)
     return Message(text.audiences, text.title, text.told(data, parties))
 
 

@@ -32,7 +32,8 @@ def write_notifications(*, announcements: Sequence[Announcement], **_: Any) -> N
     events = [item.event for item in told]
     transfers = [item.transfer for item in told]
     messages = [
-        message_for(event.type, event.data, parties) for event, parties in zip(events, _parties(transfers), strict=True)
+        message_for(event.type, event.data, parties, by=event.actor["role"])
+        for event, parties in zip(events, _parties(transfers), strict=True)
     ]
     audiences, titles, bodies = zip(*messages, strict=True)
     bulk.insert_columns(

@@ -194,4 +194,4 @@ def render_events(events: Iterable[Any], *, inside: bool) -> list[dict[str, Any]
 
 
 def _data(event: Any, *, inside: bool) -> dict[str, Any]:
-    return event.data if inside else disclosure.event_data(event.type, event.data)
+    return event.data if inside else disclosure.event_data(event.type, event.data, by=event.actor.get("role", ""))

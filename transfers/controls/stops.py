@@ -161,7 +161,7 @@ def _wrong(given: NewStop) -> str:
     named = {S.INSTITUTION: bool(given.institution), S.FUND: bool(given.fund_id), S.INVESTOR: bool(given.investor_id)}
     checks = (
         (given.scope not in S.values, f"Stop one of {', '.join(S.values)}."),
-        (not given.why.strip(), "Say why, in a sentence: it is kept for ever, and everybody reads it on the transfer."),
+        (not given.why.strip(), "Say why, in a sentence: it is kept for ever, and all staff read it on the transfer."),
         (
             any(is_named != (scope == given.scope) for scope, is_named in named.items()),
             "Name exactly what is to be stopped: an institution, a fund, an investor, or nothing for all.",

@@ -12,6 +12,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from funds.models import Fund
+from transfers import sentences
 from transfers.models import BankInstruction, Transfer
 from transfers.services import family, orders, splitting
 from transfers.services.batch import Batch
@@ -107,7 +108,7 @@ def as_a_child(batch: Batch, row: Transfer, cause: Cause, amount: int) -> None:
 
 _SURPLUS = {
     Why.WITHDRAWAL_SETTLED_AGAIN: "The investor's bank paid twice, or late.",
-    Why.DEPOSIT_RETURNED: "The fund's bank sent back a part of the deposit.",
+    Why.DEPOSIT_RETURNED: sentences.PART_OF_DEPOSIT_RETURNED,
     Why.REFUND_RETURNED: "A refund came back.",
     Why.REFUND_SETTLED: "The refund settled for less than was sent.",
     Why.DEPOSIT_SETTLED: "The deposit settled for less than was sent.",
@@ -158,8 +159,7 @@ def at_its_former_fund(batch: Batch, row: Transfer, fund_id: uuid.UUID) -> None:
     places, before = _places(batch), row.fund_id
     places.release(row.id)
     row.fund = Fund.objects.get(pk=fund_id)
-    reason = "A deposit to this fund that had been taken for lost has settled after all."
-    batch.note(row, "transfer.redirected", from_fund=before, reason=reason)
+    batch.note(row, "transfer.redirected", from_fund=before, reason=sentences.FORMER_FUND_SETTLED)
 
 
 def completed(batch: Batch, row: Transfer, order: BankInstruction | None, *, settled: int, fee: int) -> None:
@@ -237,7 +237,7 @@ def _changed_in_clearing(batch: Batch, row: Transfer, cause: Cause, amount: int)
         _go_on(batch, row)
     elif amount == before:
         return
-    reason = cause.reason or "A part of the withdrawal was returned."
+    reason = cause.reason or sentences.PART_OF_WITHDRAWAL_RETURNED
     event = "transfer.topped_up" if amount >= before else "transfer.reduced"
     batch.note(row, event, amount_before=before, reason=reason)
 

@@ -24,7 +24,7 @@ from bridge.kernel.results import Actor, Change
 from bridge.kernel.transactions import require_atomic, retried, unit_of_work
 from funds.models import Closing, ClosingStep, Fund, FundCapacity
 from funds.services import set_fund_status
-from transfers import waking
+from transfers import sentences, waking
 from transfers.closing import NothingToCut, Plan, PlanKind, Terms
 from transfers.closing_overview import closing_overview, plan_closing
 from transfers.models import Transfer
@@ -36,11 +36,6 @@ logger = logging.getLogger(__name__)
 
 BATCH = 100
 IN_FLIGHT = (State.WITHDRAWING, State.DEPOSITING, State.REFUNDING)
-REASON = {
-    PlanKind.SETTLE: "The fund is closing and takes only what has begun to move.",
-    PlanKind.CUT_BACK: "The fund takes less than was promised to it and was cut back.",
-    PlanKind.RETURN_ALL: "The raise did not come about; all money is returned.",
-}
 
 
 class PlanStale(BridgeError):
@@ -105,7 +100,9 @@ def begin_closing(*, approval: Approval, actor: Actor, at: datetime) -> Closing:
     bulk.insert(ClosingStep, steps)
     if terms.kind == PlanKind.RETURN_ALL and fund.status != Fund.Status.CLOSED:
         # What is on its way then turns back before its deposit, by the rules.
-        set_fund_status(changes=[Change(fund_id, reason=REASON[terms.kind])], status=Fund.Status.CLOSED, actor=actor)
+        set_fund_status(
+            changes=[Change(fund_id, reason=sentences.CLOSING[terms.kind])], status=Fund.Status.CLOSED, actor=actor
+        )
         fund.refresh_from_db()
     data = {
         "closing": closing.id,
@@ -229,7 +226,7 @@ def _cut(batch: Batch, closing: Closing, row: Transfer, keep: int) -> cutting.Cu
     if row.fund_id != closing.fund_id:
         return cutting.Cut("It was redirected to another fund.")
     kind = PlanKind(closing.kind)
-    return cutting.cut(batch, row, keep=keep, reason=REASON[kind], only_unmoved=kind == PlanKind.SETTLE)
+    return cutting.cut(batch, row, keep=keep, reason=sentences.CLOSING[kind], only_unmoved=kind == PlanKind.SETTLE)
 
 
 def _at_rest(closing: Closing, after: int, limit: int) -> list[ClosingStep]:

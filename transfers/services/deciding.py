@@ -18,7 +18,7 @@ from bridge.kernel.transactions import retried, unit_of_work
 from funds.models import Verification
 from funds.rules.engine import Verdict
 from funds.rules.outcomes import Outcome
-from transfers import disclosure
+from transfers import disclosure, sentences
 from transfers.blockers import DEEDS, Deed
 from transfers.facts import Facts
 from transfers.models import Transfer
@@ -286,7 +286,7 @@ def _cancel(batch: Batch, transfer: Transfer, change: Change) -> Result:
 def _reject(batch: Batch, transfer: Transfer, change: Change) -> Result:
     _let_go(batch, transfer, review=Approval.State.REJECTED, reason=change.reason)
     transfer.reject(at=batch.at)
-    reason = change.reason or "Rejected after a review."
+    reason = change.reason or sentences.REVIEWED
     batch.note(transfer, "transfer.rejected", reasons=[{"rule": "review", "reason": reason}])
     return Done(transfer.id, str(transfer.state), transfer.version)
 

@@ -13,6 +13,7 @@ import uuid
 
 from accounts.ledger.queries import Whereabouts
 from bridge.kernel.money import display
+from transfers import sentences
 from transfers.models import Transfer
 from transfers.services import arriving, family
 from transfers.services.batch import Batch
@@ -105,7 +106,7 @@ def _at_the_fund(batch: Batch, row: Transfer, where: Whereabouts, cause: Cause) 
     there = where.at_funds[home]
     if row.state == State.COMPLETED and home == row.fund_id:
         if cause.why == Why.DEPOSIT_RETURNED and there < row.amount:
-            arriving.shrink(batch, row, there, "The fund's bank sent back a part of the deposit.")
+            arriving.shrink(batch, row, there, sentences.PART_OF_DEPOSIT_RETURNED)
         return
     if row.state == State.REFUNDING and cause.why == Why.REFUND_SETTLED and unpaid:
         arriving.refunded(batch, row, cause)

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from bridge.kernel import clock
-from bridge.kernel.results import Role
+from bridge.kernel.results import Actor, Channel, Role
+from notifications.messages import Parties, message_for
 from tests import factories
 from tests.functional.api.conftest import World, bring_in, fresh_key
 from tests.functional.test_criteria import activate, establish
-from transfers import disclosure
+from transfers import disclosure, sentences
+from transfers.controls import stops
+from transfers.engine import drain
 
 URL = "/api/v1/transfers"
 SECRET_WORDS = ("sanction", "screen", "kyc", "identity", "hit", "frozen", "freeze", "velocity", "blocked by")
@@ -146,3 +149,92 @@ def test_a_freeze_and_its_release_look_like_a_review(world: World) -> None:
     world.login(Role.COMPLIANCE).post(f"/api/v1/approvals/{asked['id']}/approve", {}, headers=fresh_key())
     assert compliance.get(url).json()["blocker"]["code"] == "released"
     assert_silent(world, row.public_id)
+
+
+STAFFS_WORDS = "Suspected sanctions evasion, report filed"
+
+
+def test_why_and_by_whom_an_investor_was_stopped_stays_with_staff(world: World) -> None:
+    transfer = world.request()
+    mary = Actor("7", Role.COMPLIANCE, Channel.ADMIN, label="mary.compliance")
+    stops.set_stops(stops=[stops.NewStop("investor", STAFFS_WORDS, investor_id=world.investor.id)], actor=mary)
+    drain()
+
+    told = world.client.get(f"{URL}/{transfer['id']}").json()["blocker"]
+
+    assert told == {"code": "stopped", "message": "Transfers are on hold for now; it goes on by itself."}
+    for role in (Role.AUDITOR, Role.SERVICE):
+        read = world.login(role).get(f"{URL}/{transfer['id']}").json()["blocker"]["message"]
+        assert STAFFS_WORDS in read
+        assert "mary.compliance" in read
+    assert_silent(world, transfer["id"])
+    assert all("mary" not in json.dumps(shown) for _, shown in everything(world, transfer["id"]))
+
+
+@pytest.mark.parametrize("verb", ["cancel", "reject"])
+def test_why_staff_ended_a_transfer_stays_with_staff(world: World, verb: str) -> None:
+    transfer = world.request()
+    staff = world.login(Role.MAKER if verb == "cancel" else Role.CHECKER)
+    answer = staff.post(f"{URL}/{transfer['id']}/{verb}", {"reason": STAFFS_WORDS}, headers=fresh_key())
+
+    assert answer.status_code == 200
+    assert_silent(world, transfer["id"])
+    assert STAFFS_WORDS in json.dumps(staff.get(f"{URL}/{transfer['id']}/events").json())
+
+
+def test_who_of_staff_approved_is_not_told(world: World) -> None:
+    screened(world, sanctions="possible_hit")
+    transfer = world.request()
+    checker = factories.make_login(Role.CHECKER)
+    answer = factories.client_of(checker).post(f"{URL}/{transfer['id']}/approve", {}, headers=fresh_key())
+
+    assert answer.status_code == 200
+    events = world.client.get(f"{URL}/{transfer['id']}/events").json()["results"]
+    assert [event["data"]["approved_by"] for event in events if event["type"] == "transfer.approved"] == [""]
+
+
+def test_an_investors_own_words_are_shown_to_them(world: World) -> None:
+    transfer = world.request()
+    world.client.post(f"{URL}/{transfer['id']}/cancel", {"reason": "changed my mind"}, headers=fresh_key())
+
+    events = world.client.get(f"{URL}/{transfer['id']}/events").json()["results"]
+    assert [event["data"]["reason"] for event in events if event["type"] == "transfer.cancelled"] == ["changed my mind"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["transfer.topped_up", "transfer.reduced", "transfer.cancelled", "transfer.recall_due", "transfer.redirected"],
+)
+def test_a_reason_is_told_only_where_bridge_itself_wrote_it(kind: str) -> None:
+    assert disclosure.event_data(kind, {"reason": STAFFS_WORDS})["reason"] == ""
+    for sentence in sentences.FOR_EVERYBODY:
+        assert disclosure.event_data(kind, {"reason": sentence})["reason"] == sentence
+
+
+def test_why_two_people_decided_an_outcome_is_not_told_and_a_banks_reason_is() -> None:
+    for code, told in (("two_people", ""), ("AC04", "closed")):
+        data = {"code": code, "reason": told or STAFFS_WORDS}
+        assert disclosure.event_data("transfer.deposit_rejected", data)["reason"] == told
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["stopped", "advance_open", "deposit_rejected", "refund_rejected", "recall_due", "recall_rejected", "engine_fault"],
+)
+def test_a_blocker_that_may_hold_staffs_words_has_a_sentence_of_its_own(code: str) -> None:
+    written = f"It is frozen by law. {STAFFS_WORDS}"
+
+    shown, message = disclosure.blocker(code, written, [])
+    event = disclosure.event_data("transfer.blocked", {"code": code, "message": written})
+
+    assert shown == code
+    assert (event["code"], event["message"]) == (code, message)
+    assert not any(word in message.lower() for word in SECRET_WORDS)
+
+
+def test_a_notification_of_less_does_not_say_what_staff_wrote() -> None:
+    data = {"amount": 5, "currency": "USD", "amount_before": 9, "reason": STAFFS_WORDS}
+    parties = Parties(investor="Ada", account="Checking", last4="1234", fund="Harbor I")
+
+    assert "sanctions" not in message_for("transfer.reduced", data, parties).body
+    assert "sanctions" in message_for("transfer.topped_up", data, parties).body  # to operations alone
