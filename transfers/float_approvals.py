@@ -15,7 +15,7 @@ from bridge.kernel.money import display
 from bridge.kernel.results import Actor
 from transfers import asked
 from transfers.models import FloatMovement
-from transfers.services import treasury
+from transfers.services import payments, treasury
 
 PUT_IN, TAKE_OUT = "float.put_in", "float.take_out"
 KINDS = {PUT_IN: FloatMovement.Kind.PUT_IN, TAKE_OUT: FloatMovement.Kind.TAKEN_OUT}
@@ -44,7 +44,7 @@ def _validate_funding(kind: str) -> Any:
         wanted = _funding(kind, payload, "")
         if subject_id != payment_id(wanted.currency, wanted.bank_reference):
             raise asked.AskedMalformed(why="The subject is another payment than the payload names.")
-        error = treasury.already_booked(currency=wanted.currency, bank_reference=wanted.bank_reference)
+        error = payments.booked_for_the_firm(currency=wanted.currency, bank_reference=wanted.bank_reference)
         if error is not None:
             raise error
         if kind == TAKE_OUT and (held := firm.float_of(wanted.currency)).free < wanted.amount:

@@ -14,7 +14,7 @@ from bridge.kernel.money import display
 from bridge.kernel.results import Actor
 from transfers import asked
 from transfers.models import Receipt
-from transfers.services import identifying, receipts, treasury
+from transfers.services import identifying, payments, receipts
 
 IDENTIFY, SEND_BACK = "receipt.identify", "receipt.send_back"
 
@@ -82,10 +82,11 @@ def _sent_back(receipt: Receipt, payload: dict[str, Any]) -> receipts.SentBack:
 
 def _validate_send_back(receipt_id: uuid.UUID, payload: dict[str, Any]) -> None:
     """`bank_reference` and `paid_on` of the payment that sent it back, and `why`."""
-    wanted = _sent_back(_open(receipt_id), payload)
-    taken = Receipt.objects.filter(bank_reference=wanted.bank_reference, state=Receipt.State.SENT_BACK).first()
-    if taken is not None:
-        raise treasury.MovementBooked(reference=wanted.bank_reference)
+    row = _open(receipt_id)
+    wanted = _sent_back(row, payload)
+    error = payments.booked(currency=row.currency, bank_reference=wanted.bank_reference)
+    if error is not None:
+        raise error
 
 
 def _send_back(approval: Approval, actor: Actor, at: datetime) -> None:

@@ -53,6 +53,11 @@ class Receipt(models.Model):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "line"], name="receipt_line_once"),
+            models.UniqueConstraint(
+                fields=["currency", "bank_reference"],
+                name="receipt_sent_back_once",
+                condition=Q(state="sent_back"),
+            ),
             models.CheckConstraint(condition=Q(amount__gte=1, amount__lte=MAX_AMOUNT), name="receipt_amount"),
             models.CheckConstraint(
                 condition=Q(state="unidentified", closed_by__isnull=True, decided_at__isnull=True)
@@ -130,6 +135,11 @@ class FloatMovement(models.Model):
                 fields=["account", "bank_reference"],
                 name="movement_reference_once",
                 condition=Q(reversed_at__isnull=True),
+            ),
+            models.UniqueConstraint(
+                fields=["currency", "bank_reference"],
+                name="movement_payment_once",
+                condition=Q(reversed_at__isnull=True, kind__in=["put_in", "taken_out"]),
             ),
             models.CheckConstraint(condition=Q(amount__gte=1, amount__lte=MAX_AMOUNT), name="movement_amount"),
             models.CheckConstraint(condition=Q(bank_reference__gt=""), name="movement_needs_reference"),

@@ -8,8 +8,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
 from bridge.kernel import crashpoints
 from bridge.kernel.crashpoints import Point
 from bridge.kernel.gateway import Activity
@@ -18,8 +16,7 @@ from bridge.kernel.transactions import retried, unit_of_work
 from transfers.models import BankStatement
 from transfers.reconciliation import strays
 from transfers.reconciliation.statements import Statement, StatementRefused, read
-
-INTAKE_LOCK = 0x696E74616B65
+from transfers.services import payments
 
 
 @retried
@@ -33,8 +30,7 @@ def import_statement(*, name: str, content: bytes, actor: Actor) -> BankStatemen
     crashpoints.reach(Point.RECONCILE_STATEMENT_READ)
     digest = hashlib.sha256(content).hexdigest()
     with unit_of_work() as at:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [INTAKE_LOCK])
+        payments.alone()
         _refuse_repeated(statement, digest)
         strays.take_in(account=statement.account, lines=statement.lines, actor=actor, at=at)
         stored = BankStatement.objects.create(

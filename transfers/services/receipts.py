@@ -18,6 +18,7 @@ from bridge.kernel.gateway import Activity
 from bridge.kernel.results import Actor, Done, Refused, Result
 from bridge.kernel.transactions import require_atomic
 from transfers.models import FloatMovement, Receipt
+from transfers.services import payments
 
 FOUND = ["state", "transfer", "of_the_firm", "bank_reference", "closed_by", "why", "decided_at", "version"]
 
@@ -116,20 +117,23 @@ def record_charges(*, account: str, lines: Sequence[Activity], actor: Actor, at:
 
 
 def send_back_receipts(*, sent: Sequence[SentBack], actor: Actor, at: datetime) -> list[Result]:
-    """S3, inside the decision of two people who saw the bank's payment. Refused: `NotFound`, `ReceiptClosed`. Locks
-    the receipts."""
+    """S3, inside the decision of two people who saw the bank's payment. Refused: `NotFound`, `ReceiptClosed`,
+    `MovementBooked`. Alone with the settlement account; locks the receipts."""
     require_atomic()
+    payments.alone()
     locked = lock_receipts(item.receipt_id for item in sent)
     results: list[Result] = []
     drafts, done = [], []
+    named: set[tuple[str, str]] = set()
     for item in sent:
         receipt = locked.get(item.receipt_id)
-        error = closed(receipt)
+        error = closed(receipt) or _used(receipt, item.bank_reference, named)
         if error is not None or receipt is None:
             results.append(Refused(item.receipt_id, error or NotFound(what="receipt")))
             continue
         receipt.state, receipt.closed_by = Receipt.State.SENT_BACK, ids.new_id()
         receipt.bank_reference = item.bank_reference
+        named.add((receipt.currency, item.bank_reference))
         decide(receipt, item.why, at)
         draft = rows.receipt_sent_back(currency=receipt.currency, amount=receipt.amount, effective_at=item.paid_at)
         drafts.append(draft._replace(posting_id=receipt.closed_by))
@@ -171,6 +175,15 @@ def closed(receipt: Receipt | None) -> BridgeError | None:
     if receipt.state != Receipt.State.UNIDENTIFIED:
         return ReceiptClosed(state=receipt.get_state_display())  # type: ignore[attr-defined]
     return None
+
+
+def _used(receipt: Receipt | None, bank_reference: str, named: set[tuple[str, str]]) -> BridgeError | None:
+    """Why this payment cannot have sent the receipt back: it is booked already, or `named` in the same decision."""
+    if receipt is None:
+        return None
+    if (receipt.currency, bank_reference) in named:
+        return payments.MovementBooked(reference=bank_reference)
+    return payments.booked(currency=receipt.currency, bank_reference=bank_reference)
 
 
 def decide(receipt: Receipt, why: str, at: datetime) -> None:

@@ -21,7 +21,8 @@ from bridge.kernel.errors import BridgeError
 from bridge.kernel.money import display
 from bridge.kernel.results import Actor, Done, Result
 from bridge.kernel.transactions import require_atomic
-from transfers.models import BankStatement, FloatMovement, Receipt
+from transfers.models import BankStatement, FloatMovement
+from transfers.services import payments
 
 K = FloatMovement.Kind
 
@@ -31,22 +32,6 @@ class FloatTooSmall(BridgeError):
     status = 409
     title = "The firm's float does not cover it"
     message = "{needed} is needed, and the firm has {free} in the settlement account that is not out as advances. {do}"
-
-
-class MovementBooked(BridgeError):
-    code = "movement_booked"
-    status = 409
-    title = "This payment is booked already"
-    message = (
-        "The bank's reference {reference} is booked already. Look under Float movements, or give the right reference."
-    )
-
-
-class MovementIsReceipt(BridgeError):
-    code = "movement_is_receipt"
-    status = 409
-    title = "This money is booked as a receipt"
-    message = "The bank has stated this payment: it is receipt {receipt}. Identify that as the firm's own money."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +54,15 @@ def settlement_account(currency: str) -> str:
     return newest or f"SETTLEMENT-{currency}"
 
 
-def already_booked(*, currency: str, bank_reference: str) -> BridgeError | None:
-    """Why a payment with this reference cannot be booked as the firm's, if it cannot."""
-    booked = FloatMovement.objects.filter(currency=currency, bank_reference=bank_reference, reversed_at__isnull=True)
-    if booked.exists():
-        return MovementBooked(reference=bank_reference)
-    stated = Receipt.objects.filter(currency=currency)
-    receipt = stated.filter(line=bank_reference).first() or stated.filter(reference=bank_reference).first()
-    return MovementIsReceipt(receipt=receipt.public_id) if receipt is not None else None
-
-
 def book_fundings(*, fundings: Sequence[Funding], actor: Actor, at: datetime) -> list[Result]:
     """A3 for each, inside the decision of two people. Raises `MovementBooked`, `MovementIsReceipt`, and
-    `FloatTooSmall` where taking out would leave less than the open claims. Locks ledger accounts."""
+    `FloatTooSmall` where taking out would leave less than the open claims. Alone with the settlement account; locks
+    ledger accounts."""
     require_atomic()
+    payments.alone()
     fresh, drafts = [], []
     for item in fundings:
-        error = already_booked(currency=item.currency, bank_reference=item.bank_reference)
+        error = payments.booked_for_the_firm(currency=item.currency, bank_reference=item.bank_reference)
         if error is not None:
             raise error
         row = FloatMovement(

@@ -19,7 +19,8 @@ from transfers.asked import AskedMalformed
 from transfers.float_approvals import PUT_IN, TAKE_OUT, payment_id
 from transfers.models import Break, FloatMovement, Receipt
 from transfers.reconciliation.running import reconcile
-from transfers.services.treasury import FloatTooSmall, MovementBooked, MovementIsReceipt
+from transfers.services.payments import MovementBooked, MovementIsReceipt
+from transfers.services.treasury import FloatTooSmall
 
 reconciles = pytest.mark.django_db(transaction=True)
 
