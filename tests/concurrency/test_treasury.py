@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -10,16 +11,20 @@ import pytest
 
 from accounts.gateway import registry as investor_side
 from accounts.ledger import firm
+from accounts.ledger.kinds import Kind
 from accounts.ledger.models import Posting
+from accounts.ledger.queries import balance
 from bridge.approvals import services as approvals
 from bridge.kernel.results import Actor, Change, Channel, Done, Refused, Role
 from funds.gateway import registry as fund_side
 from tests.concurrency.crowd import at_once
-from tests.functional.treasury.conftest import Treasury
+from tests.functional.treasury.conftest import CLERK, Treasury
 from tests.world import HARBOR, MERIDIAN
-from transfers.float_approvals import TAKE_OUT
+from transfers.float_approvals import PUT_IN, TAKE_OUT
 from transfers.models import Receipt
 from transfers.receipt_approvals import IDENTIFY
+from transfers.reconciliation import strays
+from transfers.reconciliation.intake import import_statement
 from transfers.services.covering import TopUp, top_up_transfers
 
 CHECKERS = [Actor(f"checker-{n}", Role.CHECKER, Channel.ADMIN) for n in range(8)]
@@ -82,6 +87,41 @@ def test_the_same_free_float_is_taken_out_once(desk: Treasury) -> None:
     ]
     assert codes(at_once(calls)) == ["done"] + ["float_too_small"] * 5
     assert firm.float_of("USD").free == 40_00
+
+
+def test_a_credit_that_is_stated_and_booked_at_once_counts_once(desk: Treasury) -> None:
+    desk.moved()
+    desk.arrives(100_00, reference="IN-1")
+    content = desk.statement()
+    asked = desk.asked(PUT_IN, *desk.funding(100_00, "IN-1"))
+    calls: list[Any] = [
+        partial(approvals.approve, changes=[Change(asked.id)], actor=CHECKERS[0]),
+        partial(import_statement, name="day.json", content=content, actor=CLERK),
+    ]
+    codes(at_once(calls))
+    suspense = balance(owner_id=None, kind=Kind.SUSPENSE, currency="USD")
+    assert suspense + firm.float_of("USD").own == 100_00
+
+
+def test_a_credit_is_not_booked_while_its_statement_is_taken_in(desk: Treasury, monkeypatch: Any) -> None:
+    desk.moved()
+    desk.arrives(100_00, reference="IN-1")
+    asked = desk.asked(PUT_IN, *desk.funding(100_00, "IN-1"))
+    sorted_out, told = strays.sort_out, []
+    with ThreadPoolExecutor(1) as other:
+
+        def meanwhile(*args: Any, **given: Any) -> Any:
+            told.append(
+                other.submit(at_once, [partial(approvals.approve, changes=[Change(asked.id)], actor=CHECKERS[0])])
+            )
+            with pytest.raises(TimeoutError):
+                told[0].result(timeout=1)
+            return sorted_out(*args, **given)
+
+        monkeypatch.setattr(strays, "sort_out", meanwhile)
+        desk.take_in()
+    assert codes(told[0].result()) == ["movement_is_receipt"]
+    assert firm.float_of("USD").own == 0
 
 
 def test_a_short_pay_is_topped_up_once(desk: Treasury, settings: Any) -> None:

@@ -50,7 +50,7 @@ class ReceiptAdmin(ActingAdmin, ReadOnlyAdmin):
     list_display = ("public", "state_badge", "money", "sender", "reference", "received", "transfer_link")
     list_filter = (ReceiptFilter, "currency")
     search_fields = ("reference__icontains",)
-    search_help_text = "An id (rct_…, trf_…), the bank's line, or words of sender or reference."
+    search_help_text = "An id (rct_…, trf_…), the bank's line or reference, or words of sender or reference."
     ordering = ("-id",)
     id_columns: ClassVar = {"receipt": "id", "transfer": "transfer_id", "posting": "opened_by"}
     fields = (
@@ -62,6 +62,7 @@ class ReceiptAdmin(ActingAdmin, ReadOnlyAdmin):
         "received",
         "account",
         "line",
+        "institution_reference",
         "belongs_to",
         "bank_reference",
         "why",
@@ -70,7 +71,7 @@ class ReceiptAdmin(ActingAdmin, ReadOnlyAdmin):
     )
 
     def find(self, term: str) -> Q:
-        return Q(line=term) | Q(sender__icontains=term) | Q(reference__icontains=term)
+        return Q(line=term) | Q(institution_reference=term) | Q(sender__icontains=term) | Q(reference__icontains=term)
 
     def describe(self, row: Receipt) -> Sequence[object]:
         return (row.public_id, amount(row.amount, row.currency), row.sender or "sender not named", row.reference)

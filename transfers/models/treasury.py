@@ -27,6 +27,9 @@ class Receipt(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     account = models.CharField(max_length=64, help_text="The settlement account, as its bank names it.")
     line = models.CharField(max_length=100, help_text="The bank's own id of the line.")
+    institution_reference = models.CharField(
+        max_length=200, blank=True, help_text="The bank's reference of the payment."
+    )
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField()
     sender = models.CharField(max_length=200, blank=True)
@@ -82,6 +85,7 @@ class Receipt(models.Model):
                     "id",
                     "account",
                     "line",
+                    "institution_reference",
                     "currency",
                     "amount",
                     "sender",

@@ -5,6 +5,8 @@ No row stands for it before it is booked, so whoever books one, or takes in a st
 
 from __future__ import annotations
 
+from django.db.models import Q
+
 from bridge.kernel import locking
 from bridge.kernel.errors import BridgeError
 from transfers.models import FloatMovement, Receipt
@@ -46,6 +48,6 @@ def booked_for_the_firm(*, currency: str, bank_reference: str) -> BridgeError | 
     error = booked(currency=currency, bank_reference=bank_reference)
     if error is not None:
         return error
-    stated = Receipt.objects.filter(currency=currency)
-    receipt = stated.filter(line=bank_reference).first() or stated.filter(reference=bank_reference).first()
+    named = Q(line=bank_reference) | Q(institution_reference=bank_reference) | Q(reference=bank_reference)
+    receipt = Receipt.objects.filter(named, currency=currency).first()
     return MovementIsReceipt(receipt=receipt.public_id) if receipt is not None else None

@@ -64,6 +64,7 @@ def record_receipts(*, account: str, lines: Sequence[Activity], actor: Actor, at
             id=ids.new_id(),
             account=account,
             line=line.id,
+            institution_reference=line.institution_reference[:200],
             currency=line.currency,
             amount=line.amount,
             sender=line.sender[:200],

@@ -10,10 +10,10 @@ from accounts.ledger.queries import balance
 from bridge.kernel import ids
 from bridge.kernel.results import Refused
 from tests.functional.treasury.conftest import Treasury
-from transfers.float_approvals import TAKE_OUT
+from transfers.float_approvals import PUT_IN, TAKE_OUT
 from transfers.models import FloatMovement, Receipt
 from transfers.receipt_approvals import SEND_BACK
-from transfers.services.payments import MovementBooked
+from transfers.services.payments import MovementBooked, MovementIsReceipt
 
 
 def sent_back_by(desk: Treasury, reference: str) -> dict[str, str]:
@@ -58,6 +58,24 @@ class TestOnePaymentOut:
         assert result.error.code == "movement_booked"
         with pytest.raises(MovementBooked, match="OUT-1 is booked already"):
             desk.asked(SEND_BACK, stray.id, sent_back_by(desk, "OUT-1"))
+
+
+class TestOneCredit:
+    @pytest.mark.parametrize("name", ["L1", "BANKREF9", "INVOICE 77"])
+    def test_that_is_a_receipt_is_not_put_in_under_any_of_its_names(self, desk: Treasury, name: str) -> None:
+        desk.moved()
+        desk.states({"id": "L1", "amount": 100_00, "institution_reference": "BANKREF9", "reference": "INVOICE 77"})
+        assert Receipt.objects.get().institution_reference == "BANKREF9"
+        with pytest.raises(MovementIsReceipt, match="Identify that as the firm's own money"):
+            desk.asked(PUT_IN, *desk.funding(100_00, name))
+
+    def test_that_was_stated_meanwhile_is_not_put_in(self, desk: Treasury) -> None:
+        desk.moved()
+        asked = desk.asked(PUT_IN, *desk.funding(100_00, "BANKREF9"))
+        desk.states({"id": "L1", "amount": 90_00, "institution_reference": "BANKREF9"})
+        (result,) = desk.decided(asked)
+        assert isinstance(result, Refused)
+        assert result.error.code == "movement_is_receipt"
 
 
 class TestWhatTheDatabaseKeeps:
