@@ -13,6 +13,7 @@ from funds.rules.outcomes import Outcome
 from funds.rules.registry import Finding, Parameter, Values, rule
 
 FREEZE = {"freeze": True}
+MUST_FREEZE = "The investor is on a sanctions list; the money must be frozen."
 
 
 @rule(
@@ -65,7 +66,7 @@ def sanctions(facts: Facts, values: Values) -> Finding:
     inputs = {"status": known.status, "screened_at": known.screened_at}
     if known.status == "true_hit":
         if deposit:
-            return Outcome.HOLD, "The investor is on a sanctions list; the money must be frozen.", inputs | FREEZE
+            return Outcome.HOLD, MUST_FREEZE, inputs | FREEZE
         return Outcome.FAIL, "The investor is on a sanctions list.", inputs
     if known.status == "possible_hit":
         return Outcome.HOLD, "The investor may be on a sanctions list; compliance must look.", inputs

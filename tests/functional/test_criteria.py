@@ -24,11 +24,13 @@ from bridge.sandbox.model import Fault
 from funds.criteria import RULES, as_row
 from funds.models import FundCapacity, RuleOverride, RuleParameters, Subscription, Verification
 from funds.rulebook import ACTIVATE, Draft, WrongParameters, draft_parameters, edit_draft
+from funds.rules.screening import MUST_FREEZE
 from tests.world import CHECKER, INVESTOR, MAKER, World
 from transfers import facts, services
 from transfers.approvals import OVERRIDE, UNFREEZE
 from transfers.engine import drain
 from transfers.manual_outcomes import OUTCOME, OutcomeMalformed
+from transfers.models import Transfer
 from transfers.services.batch import REVIEW
 
 AMOUNT = 1_000_000
@@ -269,6 +271,70 @@ class TestSanctions:
         services.refund_transfers(changes=[Change(transfer.id)], actor=CHECKER)
         bridge.run(rounds=8)
         assert bridge.fresh(transfer).state == "refunded"
+
+    def test_a_rejected_deposit_of_a_true_hit_is_frozen_instead_of_refunded(self, bridge: World) -> None:
+        bridge.fault(Fault.REJECT, kind="deposit", code="AC04", at_settlement=True)
+        transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        drain()
+        bridge.advance(seconds=2)
+        bridge.receive()
+        drain()
+        assert bridge.fresh(transfer).state == "depositing"
+        establish(transfer.investor, sanctions="true_hit", sanctions_screened_at=clock.now())
+        bridge.run(rounds=8)
+        frozen = bridge.fresh(transfer)
+        assert (frozen.state, frozen.blocker_message) == ("frozen", MUST_FREEZE)
+        assert not transfer.instructions.filter(kind="refund").exists()
+        assert balance(owner_id=transfer.source_account_id, kind=Kind.FROZEN, currency="USD") == AMOUNT
+        assert FundCapacity.objects.get(fund=transfer.fund).seats_taken == 0
+
+    def test_a_surplus_of_a_true_hit_is_frozen_with_the_rest(self, bridge: World) -> None:
+        bridge.fault(Fault.WRONG_AMOUNT, kind="withdrawal", delta=6)
+        transfer = bridge.request(bridge.account(), bridge.fund(escrow_minimum=10 * AMOUNT), AMOUNT)
+        drain()
+        establish(transfer.investor, sanctions="true_hit", sanctions_screened_at=clock.now())
+        bridge.run(seconds=400, rounds=8)
+        assert set(Transfer.objects.values_list("amount", "state")) == {(AMOUNT, "frozen"), (6, "frozen")}
+
+    def test_a_decision_of_people_refunds_no_true_hit(self, bridge: World) -> None:
+        bridge.fault(Fault.REJECT, kind="deposit", code="AC04")
+        transfer = bridge.request(bridge.account(), bridge.fund(on_deposit_failure="hold"), AMOUNT)
+        bridge.run()
+        establish(transfer.investor, sanctions="true_hit", sanctions_screened_at=clock.now())
+        assert bridge.fresh(transfer).blocker_code == "deposit_rejected"
+        services.refund_transfers(changes=[Change(transfer.id)], actor=CHECKER)
+        bridge.run()
+        assert bridge.fresh(transfer).state == "frozen"
+
+    def test_what_arrives_for_frozen_money_is_frozen_until_it_is_released_itself(self, bridge: World) -> None:
+        """Compliance froze it by hand; then the investor's bank pays a second time."""
+        transfer = bridge.request(bridge.account(), bridge.fund(escrow_minimum=10 * AMOUNT), AMOUNT)
+        bridge.run()
+        services.freeze_transfers(changes=[Change(transfer.id)], actor=COMPLIANCE)
+        key = transfer.instructions.get(kind="withdrawal").key
+        with bridge.house.lock:
+            order = next(one for one in bridge.bank.books.instructions.values() if one.terms.key == key)
+            assert bridge.bank.force(order, verb="settle", given={}, now=bridge.bank_time()) is None
+        bridge.run()
+        child = Transfer.objects.get(split_from=transfer)
+        assert (child.amount, child.state, child.blocker_code) == (AMOUNT, "frozen", "frozen")
+        asked = approvals.propose(proposal=Proposal(UNFREEZE, child.id, {"why": "A licence"}), actor=COMPLIANCE)
+        assert isinstance(approvals.approve(changes=[Change(asked.id)], actor=OFFICER)[0], Done)
+        services.refund_transfers(changes=[Change(child.id)], actor=CHECKER)
+        bridge.run()
+        assert (bridge.fresh(child).state, bridge.fresh(transfer).state) == ("refunded", "frozen")
+
+    def test_a_hit_after_the_release_freezes_again(self, bridge: World) -> None:
+        transfer = bridge.request(bridge.account(), bridge.fund(escrow_minimum=10 * AMOUNT), AMOUNT)
+        bridge.run()
+        services.freeze_transfers(changes=[Change(transfer.id)], actor=COMPLIANCE)
+        asked = approvals.propose(proposal=Proposal(UNFREEZE, transfer.id, {"why": "False match"}), actor=COMPLIANCE)
+        assert isinstance(approvals.approve(changes=[Change(asked.id)], actor=OFFICER)[0], Done)
+        bridge.advance(hours=1)
+        establish(transfer.investor, sanctions="true_hit", sanctions_screened_at=clock.now())
+        services.refund_transfers(changes=[Change(transfer.id)], actor=CHECKER)
+        bridge.run()
+        assert bridge.fresh(transfer).state == "frozen"
 
     def test_a_true_hit_before_any_money_moved_rejects(self, bridge: World) -> None:
         account, fund = bridge.account(), bridge.fund()

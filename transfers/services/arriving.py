@@ -48,7 +48,7 @@ _LATE = ("settled_late", "Money arrived after this transfer had ended. Find out 
 _OWED = (
     "advance_open",
     "The firm has advanced money for this family, and the law forbids to set it off against what is frozen. Wait for "
-    "the release, or refund this part.",
+    "the release.",
 )
 _RECOVERED = (
     "written_off_recovered",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from accounts.ledger import rows
-from bridge.kernel import idempotency
+from bridge.kernel import binary, bulk, idempotency
 from bridge.kernel.errors import WrongState
 from bridge.kernel.results import Actor, Change, Done, Result
 from bridge.kernel.transactions import require_atomic
+from funds.rules.screening import MUST_FREEZE
 from transfers.blockers import Deed
 from transfers.models import Transfer
 from transfers.services import deciding
@@ -19,6 +20,38 @@ from transfers.services.causes import Cause, Why
 from transfers.services.following import follow
 from transfers.services.requesting import Render
 from transfers.states import State, Step
+
+_FROZEN_KIN = "Other money of the same transfer is frozen, so this must be frozen, too."
+
+# A release lets go what was known when two people of compliance decided: not a later hit, nor a later freeze.
+_BLOCKED = """
+    SELECT t.id, hit.at IS NOT NULL
+    FROM transfers_transfer AS t
+    CROSS JOIN LATERAL (
+        SELECT max(p.updated_at) AS at FROM accounts_complianceprofile AS p
+        WHERE p.investor_id = t.investor_id AND p.sanctions = 'true_hit'
+    ) AS hit
+    CROSS JOIN LATERAL (
+        SELECT max(k.blocked_at) AS at FROM transfers_transfer AS k
+        WHERE k.state = 'frozen' AND (k.id = t.family_id OR k.family_id = t.family_id AND k.split_from_id IS NOT NULL)
+    ) AS kin
+    CROSS JOIN LATERAL (
+        SELECT max(e.at) AS at FROM events_event AS e
+        WHERE e.subject_type = 'transfer' AND e.subject_id = t.id AND e.type = 'transfer.unfrozen'
+    ) AS released
+    WHERE t.id = ANY(%s::uuid[])
+        AND greatest(hit.at, kin.at) > coalesce(released.at, '-infinity')
+"""
+
+
+def blocked(transfer_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Which of these transfers the law forbids to pay out, and why: their investor is on a sanctions list, or a part of
+    their family is frozen. What compliance has released since is not among them.
+
+    Source: 31 CFR § 501.603, blocked property is held.
+    """
+    found = bulk.execute(_BLOCKED, [binary.uuids(transfer_ids)]).fetchall()
+    return {transfer_id: MUST_FREEZE if hit else _FROZEN_KIN for transfer_id, hit in found}
 
 
 def freeze_transfers(

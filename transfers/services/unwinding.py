@@ -14,7 +14,7 @@ from bridge.kernel.transactions import retried, unit_of_work
 from transfers.blockers import Deed
 from transfers.controls.gates import Gates
 from transfers.models import BankInstruction, Transfer
-from transfers.services import deciding, family, holding, orders, outcomes, permitting
+from transfers.services import deciding, family, freezing, holding, orders, outcomes, permitting
 from transfers.services.batch import Batch
 from transfers.services.causes import Cause, Why
 from transfers.services.following import follow
@@ -26,7 +26,8 @@ from transfers.states import ENGINE_FAULT, RESUMES_AT, NextStep, State, Step
 def begin_refunds(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Result]:
     """Send the money back: the place is released, R1 posted, the instruction committed as submitted.
 
-    A bank that does not answer holds it back, a stop never does. Refused: `WrongState` for what is not in `withdrawn`
+    What the law blocks is frozen instead, whatever was decided (31 CFR § 501.603): see `freezing.blocked`. A bank that
+    does not answer holds the others back, a stop never does. Refused: `WrongState` for what is not in `withdrawn`
     with the refund next. Locks transfers, accounts, capacity
     and allocations, then ledger accounts.
     """
@@ -38,11 +39,16 @@ def begin_refunds(*, transfer_ids: Sequence[uuid.UUID], actor: Actor) -> list[Re
         batch.lock_accounts({row.refund_account_id or row.source_account_id for row in ready})
         places = batch.lock_places_of(ready)
         before = orders.attempts(ready, InstructionKind.REFUND)
+        blocked = freezing.blocked([row.id for row in ready])
         results: list[Result] = []
         for transfer_id in transfer_ids:
             row = found.get(transfer_id)
             if row is None or not _may_begin(row):
                 results.append(Refused(transfer_id, WrongState(state=row.state if row else "unknown", verb="refunded")))
+                continue
+            if row.id in blocked:
+                freezing.freeze(batch, row, blocked[row.id])
+                results.append(Done(row.id, str(row.state), row.version))
                 continue
             payee = batch.accounts[row.refund_account_id or row.source_account_id]
             barrier = gates.against(row, institution=payee.institution)
