@@ -353,6 +353,32 @@ class TestEscrow:
         bridge.run(seconds=400, rounds=8)
         assert {bridge.fresh(first).state, bridge.fresh(second).state} == {"completed"}
 
+    def test_a_surplus_that_goes_back_is_not_raised(self, bridge: World) -> None:
+        fund = bridge.fund(escrow_minimum=2 * AMOUNT)
+        bridge.fault(Fault.WRONG_AMOUNT, kind="withdrawal", delta=AMOUNT)
+        bridge.fault(Fault.REJECT, kind="refund", count=9)
+        transfer = bridge.request(bridge.account(), fund, AMOUNT)
+        bridge.run(seconds=400, rounds=8)
+        found = Transfer.objects.values_list("amount", "state", "blocker_code").order_by("id")
+        assert list(found) == [
+            (AMOUNT, "withdrawn", "waiting_for_escrow"),
+            (AMOUNT, "withdrawn", "refund_rejected"),
+        ]
+        assert bridge.fresh(transfer).next_step == "deposit"
+
+    def test_what_waits_for_people_is_raised_once_they_send_it_on(self, bridge: World) -> None:
+        fund = bridge.fund(escrow_minimum=2 * AMOUNT)
+        bridge.fault(Fault.WRONG_AMOUNT, kind="withdrawal", delta=-AMOUNT)
+        short = bridge.request(bridge.account(), fund, 2 * AMOUNT)
+        bridge.run(rounds=3)
+        assert (bridge.fresh(short).amount, bridge.fresh(short).blocker_code) == (AMOUNT, "short_paid")
+        other = bridge.request(bridge.account(), fund, AMOUNT)
+        bridge.run(seconds=400, rounds=8)
+        assert bridge.fresh(other).blocker_code == "waiting_for_escrow"
+        services.retry_transfers(changes=[Change(short.id)], actor=CHECKER)
+        bridge.run(seconds=400, rounds=8)
+        assert {bridge.fresh(short).state, bridge.fresh(other).state} == {"completed"}
+
 
 class TestBankDetails:
     def test_a_change_takes_two_people_and_is_noticed_by_the_rules(self, bridge: World) -> None:

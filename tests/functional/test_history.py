@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from bridge.sandbox.model import Fault
 from tests.world import World
@@ -10,7 +10,7 @@ from transfers.engine import drain
 from transfers.models import Transfer
 from transfers.services import history
 
-GONE = ["withdrawn", "depositing", "completed"]
+GONE = Q(state__in=["depositing", "completed"]) | Q(state="withdrawn", next_step="deposit")
 
 
 def test_what_has_left_for_a_fund_is_counted_wherever_it_is(bridge: World) -> None:
@@ -28,9 +28,9 @@ def test_what_has_left_for_a_fund_is_counted_wherever_it_is(bridge: World) -> No
     drain()
     assert set(Transfer.objects.filter(fund=fund).values_list("state", flat=True)) >= {"completed", "withdrawn"}
 
-    whole = Transfer.objects.filter(fund=fund, state__in=GONE)
+    whole = Transfer.objects.filter(GONE, fund=fund)
     own = whole.filter(investor=investor).aggregate(sum=Sum("amount"))["sum"]
-    assert own >= 220_000
+    assert own in (100_000, 230_000)  # without the rejected deposit, about which people decide
     assert history.arrived([last.id]) == {(fund.id, investor.id): own}
     assert history.raised([fund.id]) == {fund.id: whole.aggregate(sum=Sum("amount"))["sum"]}
     bridge.run()

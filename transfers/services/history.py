@@ -90,7 +90,8 @@ def velocities(
         }
 
 
-# What has arrived is confirmed in the place, what is on its way has work. Neither grows with history.
+# What has arrived is confirmed in the place, what is on its way has work. Neither grows with history. What goes back,
+# or waits for people who may send it back, is not on its way.
 _ARRIVED = """
     WITH wanted AS MATERIALIZED (
         SELECT DISTINCT fund_id, investor_id FROM transfers_transfer WHERE id = ANY(%s::uuid[])
@@ -102,14 +103,14 @@ _ARRIVED = """
         JOIN accounts_investoraccount AS a USING (investor_id)
         JOIN transfers_work AS w ON w.account_id = a.id
         JOIN transfers_transfer AS t USING (fund_id, investor_id)
-        WHERE t.id = w.transfer_id AND t.state IN ('withdrawn', 'depositing')
+        WHERE t.id = w.transfer_id AND (t.state = 'depositing' OR t.state = 'withdrawn' AND t.next_step = 'deposit')
     ) AS part GROUP BY fund_id, investor_id
 """
 
 
 def arrived(transfer_ids: Iterable[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID], int]:
-    """What has left the investors of these transfers for their funds: in clearing, on its way, or there. Minor units,
-    per (fund, investor)."""
+    """What has left the investors of these transfers for their funds: about to be deposited, on its way, or there.
+    Minor units, per (fund, investor)."""
     found = bulk.execute(_ARRIVED, [binary.uuids(transfer_ids)])
     return {(fund, investor): total for fund, investor, total in found.fetchall()}
 
@@ -118,11 +119,14 @@ _RAISED = """
     SELECT c.fund_id, c.confirmed + coalesce(sum(t.amount), 0)::bigint
     FROM funds_fundcapacity AS c LEFT JOIN (
         transfers_work AS w JOIN transfers_transfer AS t ON t.id = w.transfer_id
-    ) ON t.fund_id = c.fund_id AND t.state IN ('withdrawn', 'depositing')
+    ) ON t.fund_id = c.fund_id AND (t.state = 'depositing' OR t.state = 'withdrawn' AND t.next_step = 'deposit')
     WHERE c.fund_id = ANY(%s::uuid[]) GROUP BY c.fund_id
 """
 
 
 def raised(fund_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """What has come in for each fund: at the fund, on its way there, or in clearing for it. Minor units."""
+    """What has come in for each fund: at the fund, on its way there, or in clearing to be deposited. Minor units.
+
+    What goes back, and what waits for people to say whether it does, is not raised. Source: 17 CFR § 240.15c2-4.
+    """
     return dict(bulk.execute(_RAISED, [binary.uuids(fund_ids)]).fetchall())
