@@ -16,7 +16,7 @@ from funds.rules.registry import Finding, Values, rule
     overridable=Outcome.FAIL,
 )
 def minimum(facts: Facts, values: Values) -> Finding:
-    """Version 2: a transfer that the fund itself cut back is judged by what was asked for."""
+    """Version 2: a transfer that this fund itself cut back is judged by what was asked for."""
     amount, already, least = facts.request.amount, facts.place.already, facts.fund.minimum
     inputs = {"amount": amount, "already": already, "minimum": least}
     if facts.request.cut_from > amount:
@@ -32,7 +32,7 @@ def minimum(facts: Facts, values: Values) -> Finding:
 
 @rule(
     id="minimum_reached",
-    version=1,
+    version=2,
     stages=(DEPOSIT,),
     asks="Is the minimum still reached, now that some of what it counted on may not have come?",
     overridable=Outcome.FAIL,
@@ -40,7 +40,8 @@ def minimum(facts: Facts, values: Values) -> Finding:
 def minimum_reached(facts: Facts, values: Values) -> Finding:
     """A top-up may be asked for before what it tops up has left the investor: it waits for that, and fails with it.
 
-    What the fund itself cut back, or a bank kept on the way, is judged by what was asked for.
+    What the fund itself cut back is judged without the cut. Version 2: what banks kept on the way or took back is not
+    there; where only that is missing, people may top it up, so it is held.
     """
     asked, least, place = max(facts.request.amount, facts.request.cut_from), facts.fund.minimum, facts.place
     inputs = {"amount": asked, "arrived": place.arrived, "already": place.already, "minimum": least}
@@ -50,6 +51,10 @@ def minimum_reached(facts: Facts, values: Values) -> Finding:
     if place.already + asked >= least:
         waits = display(place.already - place.arrived, currency)
         return Outcome.HOLD, f"The minimum is reached only with {waits} that has not come yet.", inputs
+    short = facts.request.short
+    if short and place.already + asked + short >= least:
+        said = f"{display(asked, currency)} has come, {display(short, currency)} less than was asked for"
+        return Outcome.HOLD, f"{said}: below the minimum of {display(least, currency)}.", inputs | {"short": short}
     return Outcome.FAIL, f"Without the rest, {display(asked, currency)} is below {display(least, currency)}.", inputs
 
 

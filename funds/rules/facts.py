@@ -37,7 +37,8 @@ STAGES: Final[tuple[Stage, ...]] = (CREATE, WITHDRAWAL, DEPOSIT)
 class RequestFacts(Record, times=("now",)):
     """What is asked, at which stage, and the one time that all rules of this run see.
 
-    `cut_from` is what had been asked for before the fund itself cut it back; 0 where it did not.
+    `cut_from` is what it would be about if the fund itself had not cut it back; 0 where it did not. `short` is what of
+    it has not come or went back, without a cut.
     """
 
     amount: int
@@ -45,6 +46,7 @@ class RequestFacts(Record, times=("now",)):
     now: datetime
     stage: Stage
     cut_from: int = 0
+    short: int = 0
 
 
 @dataclass(frozen=True, slots=True)

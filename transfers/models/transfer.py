@@ -43,6 +43,9 @@ class Transfer(models.Model):
     fund = Key(Fund, on_delete=models.PROTECT, related_name="transfers", db_index=False)
     amount = models.BigIntegerField()
     requested_amount = models.BigIntegerField(editable=False)
+    cut_back = models.BigIntegerField(
+        default=0, db_default=0, editable=False, help_text="What the fund itself took off the amount, in minor units."
+    )
     currency = models.CharField(max_length=3)
     state = StateField(default=S.REQUESTED, choices=State.choices, protected=True, db_index=False)
     version = models.PositiveIntegerField(default=0, editable=False)

@@ -51,6 +51,7 @@ _MUTABLE = [
     "fund",
     "refund_account",
     "amount",
+    "cut_back",
     "state",
     "version",
     "next_step",

@@ -71,6 +71,7 @@ def reduce(batch: Batch, transfer: Transfer, *, amount: int, reason: str) -> Non
     if not 0 < amount < before or transfer.state not in HELD:
         raise ValueError(f"{amount} is no part of {before}, or nothing is held")
     transfer.amount = amount
+    transfer.cut_back += before - amount
     batch.places.resize(transfer.id, amount)
     batch.move(holds.released(transfer.source_account_id, before - amount))
     batch.note(transfer, "transfer.reduced", amount_before=before, reason=reason)

@@ -25,6 +25,7 @@ from transfers.services import (
     holding,
     orders,
     outcomes,
+    requesting,
     retrying,
     returning,
     unwinding,
@@ -114,7 +115,8 @@ def _begin(batch: Batch, transfer: Transfer, attempt: int, judge: verifying.Judg
         amount=transfer.amount,
         currency=transfer.currency,
         own_reserved=reserved,
-        cut_from=transfer.requested_amount if transfer.requested_amount > transfer.amount else 0,
+        cut_from=requesting.cut_from(transfer),
+        short=max(transfer.requested_amount - transfer.cut_back - transfer.amount, 0),
         transfer_id=transfer.id,
     )
     verdict, seen = judge(subject, observation=None)
@@ -156,6 +158,12 @@ def _stop(batch: Batch, transfer: Transfer, verdict: Verdict) -> None:
         freezing.freeze(batch, transfer, why)
         return
     against = {decision.rule for decision in verdict.against}
+    short = any("short" in decision.inputs for decision in verdict.against)
+    if verdict.outcome == Verdicts.HOLD and short:
+        unwinding.wait_for_people(
+            batch, transfer, "short_paid", f"{why} Top it up, set the rule aside, or refund it."[:400]
+        )
+        return
     if verdict.outcome == Verdicts.HOLD and against <= WAITS.keys():
         _wait(batch, transfer, next(code for rule, code in WAITS.items() if rule in against), why)
         return

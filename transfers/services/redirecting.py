@@ -16,7 +16,7 @@ from funds.models import Fund, Verification
 from funds.rules.outcomes import Outcome
 from transfers.blockers import Deed
 from transfers.models import BankInstruction, Transfer
-from transfers.services import deciding, permitting, requesting, verifying
+from transfers.services import deciding, permitting, verifying
 from transfers.services.batch import Batch
 from transfers.services.verifying import Subject
 from transfers.states import LIVE, NextStep, Step
@@ -156,7 +156,7 @@ def _swap(batch: Batch, row: Transfer, fund: Fund, why: str) -> BridgeError | No
         return deciding.CriteriaNotMet(reasons=reasons or "The fund has no place left for this amount.")
     batch.verified(verifying.kept(row.id, fund.id, Verification.Stage.CREATE, verdict, seen))
     batch.places.release(row.id)
-    row.fund = fund
+    row.fund, row.cut_back = fund, 0  # the other fund has cut nothing back
     batch.places.reserve(
         transfer_id=row.id,
         fund_id=fund.id,
@@ -173,7 +173,8 @@ def _swap(batch: Batch, row: Transfer, fund: Fund, why: str) -> BridgeError | No
 
 
 def _judged(batch: Batch, row: Transfer, fund: Fund) -> tuple[verifying.Verdict, verifying.rule_facts.Facts]:
-    """The create rules of the new fund. The balance of the account says nothing: the money has left it."""
+    """The create rules of the new fund, for what there is now: it has cut nothing back. The balance of the account says
+    nothing: the money has left it."""
     assert batch.places is not None
     account = batch.accounts[row.source_account_id]
     judge = verifying.Judge.of(
@@ -187,6 +188,5 @@ def _judged(batch: Batch, row: Transfer, fund: Fund) -> tuple[verifying.Verdict,
         amount=row.amount,
         currency=row.currency,
         transfer_id=row.id,
-        cut_from=requesting.cut_from(row),
     )
     return judge(subject, observation=None)

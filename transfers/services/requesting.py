@@ -395,8 +395,9 @@ def ask_for_review(batch: Batch, transfer: Transfer) -> None:
 
 
 def cut_from(transfer: Transfer) -> int:
-    """What was asked for, where less is to be moved: nobody but a closing fund changes an amount before it moves."""
-    return transfer.requested_amount if transfer.amount < transfer.requested_amount else 0
+    """What it would be about if the fund itself had not cut it back; 0 where it did not. What banks kept or sent back
+    is not in it."""
+    return transfer.amount + transfer.cut_back if transfer.cut_back else 0
 
 
 def bound(transfer: Transfer) -> dict[str, Any]:

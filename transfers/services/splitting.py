@@ -13,7 +13,7 @@ SPLITTABLE = (State.WITHDRAWN, State.COMPLETED)
 
 
 def split(batch: Batch, parent: Transfer, *, amount: int, reason: str) -> Transfer:
-    """X1: `amount` (minor units) of the parent becomes a child in the same state; the parent keeps the rest.
+    """X1: the fund cuts `amount` (minor units) off the parent, a child in the same state; the parent keeps the rest.
 
     In `withdrawn` the child has no place and is refunded next; the parent's place shrinks with its amount. In
     `completed` the child takes its part of the confirmed place with it and rests there, to be recalled.
@@ -28,6 +28,7 @@ def split(batch: Batch, parent: Transfer, *, amount: int, reason: str) -> Transf
     assert batch.places is not None
     child = _child(batch, parent, amount, State(parent.state))
     parent.amount -= amount
+    parent.cut_back += amount
     at_the_fund = parent.state == State.COMPLETED
     kind = Kind.CASH if at_the_fund else Kind.CLEARING
     if at_the_fund:

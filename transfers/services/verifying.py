@@ -37,6 +37,7 @@ class Subject:
     own_reserved: int = 0
     own_held: int = 0
     cut_from: int = 0
+    short: int = 0
     duplicates: tuple[int, str] = (0, "")
     transfer_id: uuid.UUID | None = None
 
@@ -134,7 +135,12 @@ def _judge(subject: Subject, judge: Judge, observation: BalanceObservation | Non
     at, stage = judge.at, judge.stage
     seen = rule_facts.Facts(
         request=rule_facts.RequestFacts(
-            amount=subject.amount, currency=subject.currency, now=at, stage=stage, cut_from=subject.cut_from
+            amount=subject.amount,
+            currency=subject.currency,
+            now=at,
+            stage=stage,
+            cut_from=subject.cut_from,
+            short=subject.short,
         ),
         fund=_fund(subject.fund, subject.capacity),
         place=rule_facts.PlaceFacts(

@@ -8,10 +8,13 @@ from accounts.ledger import firm
 from accounts.ledger.kinds import Kind
 from accounts.ledger.queries import balance
 from bridge.events import queries as events
-from bridge.kernel.results import Actor, Channel, Done, Refused, Role
+from bridge.kernel.results import Actor, Change, Channel, Done, Refused, Role
 from bridge.sandbox.model import Fault
+from funds.services import set_fund_status
+from tests.closings import carried_out
 from tests.functional.treasury.conftest import Treasury
 from tests.world import CHECKER, MAKER
+from transfers.closing import PlanKind, Terms
 from transfers.models import Transfer
 from transfers.money_approvals import TOP_UP, WRITE_OFF
 from transfers.services.covering import NotShort, TopUp, top_up_transfers
@@ -159,3 +162,43 @@ def test_a_rejected_withdrawal_is_not_short(desk: Treasury) -> None:
     (transfer,) = desk.moved()
     with pytest.raises(NotSafe):
         desk.asked(TOP_UP, transfer.id, {"amount": 1, "why": "x"})
+
+
+class TestBelowTheMinimum:
+    def test_what_is_left_of_a_withdrawal_that_was_taken_back_waits_for_people(self, desk: Treasury) -> None:
+        fund = desk.fund(minimum=AMOUNT, escrow_minimum=3 * AMOUNT)
+        transfer = desk.request(desk.account(), fund, AMOUNT)
+        desk.run()
+        desk.takes_back(desk.fresh(transfer), AMOUNT - 1)
+        desk.request(desk.account(), fund, 3 * AMOUNT)
+        desk.run()
+        desk.advance(hours=2)
+        desk.run()
+        short = desk.fresh(transfer)
+        assert (short.state, short.amount, short.blocker_code) == ("withdrawn", 1, "short_paid")
+        desk.funds_float(AMOUNT)
+        desk.agreed(TOP_UP, transfer.id, {"amount": AMOUNT - 1, "why": "The bank has promised to pay again."})
+        desk.run()
+        assert (desk.fresh(transfer).state, desk.fresh(transfer).amount) == ("completed", AMOUNT)
+
+    def test_a_fee_that_the_policy_accepts_is_not_refunded_by_itself(self, desk: Treasury) -> None:
+        desk.fault(Fault.WRONG_AMOUNT, kind="withdrawal", delta=-15)
+        transfer = desk.request(desk.account(), desk.fund(minimum=AMOUNT), AMOUNT)
+        desk.run(rounds=3)
+        short = desk.fresh(transfer)
+        assert (short.state, short.next_step, short.blocker_code) == ("withdrawn", "none", "short_paid")
+        assert "below the minimum" in short.blocker_message
+        desk.refunds(short)
+
+    def test_what_the_fund_cut_in_clearing_is_deposited_below_it(self, desk: Treasury) -> None:
+        fund = desk.fund(minimum=AMOUNT, escrow_minimum=2 * AMOUNT - 2)
+        transfer = desk.request(desk.account(), fund, AMOUNT)
+        desk.run()
+        desk.request(desk.account(), fund, AMOUNT)
+        set_fund_status(changes=[Change(fund.id)], status="closing", actor=CHECKER)
+        carried_out(fund, Terms(PlanKind.CUT_BACK, 2 * AMOUNT - 2))
+        desk.run()
+        desk.advance(hours=2)
+        desk.run()
+        kept = desk.fresh(transfer)
+        assert (kept.state, kept.amount, kept.cut_back) == ("completed", AMOUNT - 1, 1)

@@ -16,9 +16,11 @@ from bridge.kernel.results import Change, Done, Refused
 from bridge.sandbox.model import Fault
 from funds.models import Allocation, Fund, FundCapacity, Verification
 from funds.services import set_fund_status
+from tests.closings import carried_out, freeze_requests
 from tests.functional.treasury.conftest import Treasury, published
 from tests.world import CHECKER, MAKER
 from transfers import services
+from transfers.closing import PlanKind, Terms
 from transfers.controls import stops
 from transfers.engine import drain
 from transfers.models import BankInstruction, Transfer
@@ -102,6 +104,27 @@ class TestAnotherFund:
         still = desk.fresh(transfer)
         assert (still.fund_id, still.blocker_code) == (transfer.fund_id, "fund_closed_after_withdrawal")
         assert places(other) == (0, 0, 0)
+
+    def test_what_a_bank_kept_does_not_let_it_below_the_other_funds_minimum(self, desk: Treasury) -> None:
+        transfer, other = desk.short_paid(by=9 * AMOUNT, amount=10 * AMOUNT), desk.fund(minimum=5 * AMOUNT)
+        assert (transfer.amount, transfer.blocker_code) == (AMOUNT, "short_paid")
+        self._refused_by_its_minimum(desk, transfer, other)
+
+    def test_what_one_fund_cut_back_does_not_let_it_below_the_other_funds_minimum(self, desk: Treasury) -> None:
+        fund, other = desk.fund(minimum=AMOUNT, on_deposit_failure="hold"), desk.fund(minimum=AMOUNT)
+        transfer = desk.request(desk.account(), fund, AMOUNT)
+        freeze_requests(fund)
+        carried_out(fund, Terms(PlanKind.CUT_BACK, AMOUNT - 1))
+        desk.fault(Fault.REJECT, kind="deposit", code="AC04")
+        desk.run()
+        kept = desk.fresh(transfer)
+        assert (kept.amount, kept.cut_back, kept.blocker_code) == (AMOUNT - 1, 1, "deposit_rejected")
+        self._refused_by_its_minimum(desk, kept, other)
+
+    def _refused_by_its_minimum(self, desk: Treasury, transfer: Transfer, other: Fund) -> None:
+        (result,) = desk.decided(desk.asked(REDIRECT, transfer.id, to(other)))
+        assert isinstance(result, Refused)
+        assert "below the fund's minimum" in result.error.detail
 
     def test_not_to_the_same_fund_and_not_in_another_currency(self, desk: Treasury) -> None:
         transfer = waiting(desk)

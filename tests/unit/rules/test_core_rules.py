@@ -307,3 +307,10 @@ class TestMinimumReached:
             place__arrived=arrived, place__already=already,
         )  # fmt: skip
         assert decide("minimum_reached", facts).outcome == outcome
+
+    @pytest.mark.parametrize(("short", "outcome"), [(0, "fail"), (1, "fail"), (2, "hold")])
+    def test_what_banks_kept_is_not_there_and_people_may_add_it(self, short: int, outcome: str) -> None:
+        facts = world(
+            request__stage="deposit", request__amount=98, request__short=short, fund__minimum=100, place__already=0
+        )
+        assert decide("minimum_reached", facts).outcome == outcome
