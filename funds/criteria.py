@@ -23,17 +23,21 @@ from funds.rules import compliance
 from funds.rules.engine import Override
 from funds.rules.outcomes import Outcome
 from funds.rules.parameters import ParameterRow, in_force
-from funds.rules.registry import Values
+from funds.rules.regime import weight_of
+from funds.rules.registry import REGISTRY, Values
 
+_REGIME, _PERCENT = "legal_regime", "look_through_percent"
 Pair = tuple[uuid.UUID, uuid.UUID]  # fund, investor
 
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Owners of a fund by weight, and the weight of each investor who is counted."""
+    """Owners of a fund by weight: the weight of each investor who is counted, and all that they have contributed or
+    promised here, in minor units."""
 
     total: int = 0
     weights: Mapping[uuid.UUID, int] = field(default_factory=dict)
+    contributed: int = 0
 
 
 @dataclass
@@ -64,14 +68,17 @@ class Criteria:
         investors = set(investor_ids)
         asking = [fund.id for fund in every if fund.required_documents or fund.regime != Fund.Regime.NONE]
         papers: Iterable[Subscription] = Subscription.objects.filter(fund_id__in=asking) if asking else ()
-        return cls(
+        criteria = cls(
             at=at,
             rows=RULES.at(at),
             profiles=_profiles(investors) if profiles is None else profiles,
             subscriptions={(row.fund_id, row.investor_id): row for row in papers},
-            owners=_owners([fund for fund in every if fund.regime != Fund.Regime.NONE]),
+            owners={},
             overrides=_overrides(list(transfer_ids), at),
         )
+        limited = {fund.id for fund in every if fund.regime != Fund.Regime.NONE}
+        criteria.owners = _owners({fund_id: criteria.look_through_percent(fund_id) for fund_id in limited})
+        return criteria
 
     def parameters(self, fund_id: uuid.UUID) -> dict[str, Values]:
         """Rule → values in force for this fund."""
@@ -85,18 +92,30 @@ class Criteria:
         """Whether compliance has set values for a rule whose facts cost a query."""
         return rule in self.parameters(fund_id)
 
-    def count_in(self, fund: Fund, investor_id: uuid.UUID) -> None:
-        """This batch has given the investor a place: an owner for the transfers behind it, though nothing is saved."""
-        owners = self.owners.get(fund.id, Owners())
-        if fund.regime == Fund.Regime.NONE or investor_id in owners.weights:
+    def look_through_percent(self, fund_id: uuid.UUID) -> int:
+        """The share from which the owners behind an investor count in this fund."""
+        given = self.parameters(fund_id).get(_REGIME, {})
+        percent: int = given.get(_PERCENT, REGISTRY[_REGIME].defaults[_PERCENT])
+        return percent
+
+    def count_in(self, fund: Fund, investor_id: uuid.UUID, *, share: int, amount: int) -> None:
+        """This batch has given the investor a place for `amount` more, which makes `share` of it all: an owner for the
+        transfers behind it, though nothing is saved."""
+        if fund.regime == Fund.Regime.NONE:
             return
+        owners = self.owners.get(fund.id, Owners())
         profile, paper = self.profiles.get(investor_id), self.subscriptions.get((fund.id, investor_id))
+        contributed = owners.contributed + amount
         weight = _weight(
-            paper.counsel_weight if paper else None,
-            bool(profile and profile.is_fund),
-            profile.look_through_owners if profile else None,
+            counsel=paper.counsel_weight if paper else None,
+            is_fund=bool(profile and profile.is_fund),
+            behind=profile.look_through_owners if profile else None,
+            share=share,
+            contributed=contributed,
+            percent=self.look_through_percent(fund.id),
         )
-        self.owners[fund.id] = Owners(owners.total + weight, {**owners.weights, investor_id: weight})
+        total = owners.total - owners.weights.get(investor_id, 0) + weight
+        self.owners[fund.id] = Owners(total, {**owners.weights, investor_id: weight}, contributed)
 
     def facts(self, fund: Fund, account: InvestorAccount) -> dict[str, Any]:
         """The optional parts of `funds.rules.facts.Facts` that are on file for this investor and fund."""
@@ -193,30 +212,48 @@ def as_row(row: RuleParameters) -> ParameterRow:
     )
 
 
-def _owners(funds: list[Fund]) -> dict[uuid.UUID, Owners]:
-    """Weights of those who have something in each fund: counsel's word, else the owners behind a fund, else one."""
-    if not funds:
+def _owners(percents: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, Owners]:
+    """Weights of those who have something in each fund, by its share from which the owners behind an investor count."""
+    if not percents:
         return {}
-    ids = [fund.id for fund in funds]
-    taken = Allocation.objects.filter(fund_id__in=ids).filter(Q(reserved__gt=0) | Q(confirmed__gt=0))
-    weights: dict[uuid.UUID, dict[uuid.UUID, int]] = {fund_id: {} for fund_id in ids}
+    ids = list(percents)
     papers = {
         (row.fund_id, row.investor_id): row.counsel_weight
         for row in Subscription.objects.filter(fund_id__in=ids, counsel_weight__isnull=False)
     }
-    for row in taken.values_list(
-        "fund_id", "investor_id", "investor__compliance__is_fund", "investor__compliance__look_through_owners"
+    taken: dict[uuid.UUID, list[tuple[uuid.UUID, int, bool, int | None]]] = {fund_id: [] for fund_id in ids}
+    placed = Allocation.objects.filter(fund_id__in=ids).filter(Q(reserved__gt=0) | Q(confirmed__gt=0))
+    for fund_id, investor_id, reserved, confirmed, is_fund, behind in placed.values_list(
+        "fund_id",
+        "investor_id",
+        "reserved",
+        "confirmed",
+        "investor__compliance__is_fund",
+        "investor__compliance__look_through_owners",
     ):
-        fund_id, investor_id, is_fund, behind = row
-        weights[fund_id][investor_id] = _weight(papers.get((fund_id, investor_id)), is_fund, behind)
-    return {fund_id: Owners(sum(found.values()), found) for fund_id, found in weights.items()}
+        taken[fund_id].append((investor_id, reserved + confirmed, bool(is_fund), behind))
+    found = {}
+    for fund_id, rows in taken.items():
+        contributed = sum(share for _, share, _, _ in rows)
+        weights = {
+            investor_id: _weight(
+                counsel=papers.get((fund_id, investor_id)),
+                is_fund=is_fund,
+                behind=behind,
+                share=share,
+                contributed=contributed,
+                percent=percents[fund_id],
+            )
+            for investor_id, share, is_fund, behind in rows
+        }
+        found[fund_id] = Owners(sum(weights.values()), weights, contributed)
+    return found
 
 
-def _weight(counsel: int | None, is_fund: bool | None, behind: int | None) -> int:
-    """As how many owners one investor counts."""
-    if counsel is not None:
-        return counsel
-    return behind if is_fund and behind else 1
+def _weight(**given: Any) -> int:
+    """As how many owners one investor counts who has a place: where the rule does not know, a person has let it in."""
+    known = weight_of(**given)
+    return 1 if known is None else known
 
 
 def _overrides(transfer_ids: list[uuid.UUID], at: datetime) -> dict[uuid.UUID, dict[str, Override]]:

@@ -10,7 +10,6 @@ register its securities (Securities Exchange Act of 1934, § 12(g)(1)(A)).
 from __future__ import annotations
 
 from bridge.kernel.money import display
-from funds.rules.compliance import RegimeFacts
 from funds.rules.facts import CREATE, WITHDRAWAL, Facts
 from funds.rules.outcomes import Outcome
 from funds.rules.registry import Finding, Parameter, Values, rule
@@ -24,7 +23,7 @@ WORDS = {
 
 @rule(
     id="legal_regime",
-    version=1,
+    version=2,
     stages=(CREATE, WITHDRAWAL),
     asks="Would the fund still have few enough owners for its exemption?",
     parameters={
@@ -45,7 +44,8 @@ def legal_regime(facts: Facts, values: Values) -> Finding:
     """Counts owners by weight. What adds no owner passes, unless it takes a venture fund over its threshold.
 
     A venture fund above the threshold has the limit of any 3(c)(1) fund; with more owners than that, the amount would
-    cost the fund its exemption: *fail*. A limit that is reached means the waitlist, since owners can leave.
+    cost the fund its exemption: *fail*. A limit that is reached means the waitlist, since owners can leave. Version 2:
+    a fund behind which nobody was found is one owner, not none.
     """
     regime = facts.regime
     assert regime is not None
@@ -53,7 +53,14 @@ def legal_regime(facts: Facts, values: Values) -> Finding:
         return Outcome.PASS, "No limit on owners applies.", {"regime": regime.regime}
     if regime.regime not in WORDS:
         raise ValueError(f"regime {regime.regime!r}")
-    weight = _weight(facts, regime, values["look_through_percent"])
+    weight = weight_of(
+        counsel=regime.counsel_weight,
+        is_fund=regime.investor_is_fund,
+        behind=regime.look_through_owners,
+        share=facts.place.already + facts.request.amount,
+        contributed=_contributed(facts),
+        percent=values["look_through_percent"],
+    )
     inputs = {"regime": regime.regime, "owners": regime.owners, "weight": weight, "counted": regime.counted_weight}
     if weight is None:
         return Outcome.HOLD, "The investor is a fund with a large share; who stands behind it is not known.", inputs
@@ -87,14 +94,19 @@ def _count(facts: Facts, adding: int, limit: int, headroom: int) -> tuple[Outcom
     return Outcome.PASS, "Few enough owners."
 
 
-def _weight(facts: Facts, regime: RegimeFacts, percent: int) -> int | None:
-    """Owners that this investor counts as; None when that is not known. Counsel's word goes first."""
-    if regime.counsel_weight is not None:
-        return regime.counsel_weight
-    if not regime.investor_is_fund:
+def weight_of(
+    *, counsel: int | None, is_fund: bool, behind: int | None, share: int, contributed: int, percent: int
+) -> int | None:
+    """As how many owners an investor counts; None when that is not known. Counsel's word goes first.
+
+    `behind`: owners of an investor that is itself a fund; they count from `percent` of what is `contributed` on, and as
+    one owner at least. Also for the register of those who have a place: `funds.criteria`.
+    """
+    if counsel is not None:
+        return counsel
+    if not is_fund or share * 100 < contributed * percent:
         return 1
-    share = facts.place.already + facts.request.amount
-    return regime.look_through_owners if share * 100 >= _contributed(facts) * percent else 1
+    return None if behind is None else max(behind, 1)
 
 
 def _contributed(facts: Facts) -> int:

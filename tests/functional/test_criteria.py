@@ -193,6 +193,33 @@ class TestEligibilityAndPapers:
         assert states == ["approved", "approved", "waitlisted"]
         assert bridge.request(accounts[0], fund, AMOUNT + 5).state == "approved"
 
+    def test_the_owners_behind_a_small_share_are_not_counted_once_it_has_its_place(self, bridge: World) -> None:
+        fund, feeder = bridge.fund(regime="3c1"), bridge.account()
+        activate("legal_regime", {"limit_3c1": 3}, fund_id=fund.id)
+        clear(feeder.investor)
+        establish(feeder.investor, is_fund=True, look_through_owners=50)
+        asked = [(bridge.account(), 10 * AMOUNT), (feeder, AMOUNT // 10), (bridge.account(), AMOUNT)]
+        assert [bridge.request(account, fund, amount).state for account, amount in asked] == ["approved"] * 3
+        assert bridge.request(feeder, fund, 2 * AMOUNT).state == "waitlisted"  # it would have a large share
+        assert bridge.request(bridge.account(), fund, AMOUNT).state == "waitlisted"
+
+    def test_requests_of_one_batch_count_each_other_the_same_way(self, bridge: World) -> None:
+        fund, feeder = bridge.fund(regime="3c1"), bridge.account()
+        activate("legal_regime", {"limit_3c1": 3}, fund_id=fund.id)
+        clear(feeder.investor)
+        establish(feeder.investor, is_fund=True, look_through_owners=50)
+        amounts = [(bridge.account(), 10 * AMOUNT), (feeder, AMOUNT), (bridge.account(), AMOUNT), (feeder, AMOUNT)]
+        results = bridge.requests([(account, fund, amount) for account, amount in amounts])
+        assert [getattr(result, "state", "") for result in results] == [*["approved"] * 3, "waitlisted"]
+
+    def test_a_fund_behind_which_nobody_was_found_is_one_owner(self, bridge: World) -> None:
+        fund, feeder = bridge.fund(regime="3c1"), bridge.account()
+        activate("legal_regime", {"limit_3c1": 1}, fund_id=fund.id)
+        clear(feeder.investor)
+        establish(feeder.investor, is_fund=True, look_through_owners=0)
+        states = [bridge.request(account, fund, AMOUNT).state for account in (bridge.account(), feeder)]
+        assert states == ["approved", "waitlisted"]
+
 
 class TestOverrides:
     def _held(self, bridge: World) -> Any:

@@ -103,7 +103,8 @@ class Judge:
     def decided(self, subject: Subject, *, placed: bool) -> None:
         """This batch lets the subject stand, with a place in the fund or without: so it counts for those behind it."""
         if placed:
-            self.criteria.count_in(subject.fund, subject.account.investor_id)
+            share, amount = subject.already + subject.amount, subject.amount - subject.own_reserved
+            self.criteria.count_in(subject.fund, subject.account.investor_id, share=share, amount=amount)
         key = (subject.account.investor_id, subject.currency)
         seen = self.velocity.get(key, VelocityFacts())
         self.velocity[key] = VelocityFacts(
