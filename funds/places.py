@@ -119,6 +119,7 @@ class _Held:
     expires_at: datetime | None
     created_at: datetime
     place: _Place
+    quiet: bool = False
     changed: bool = False
 
 
@@ -168,11 +169,11 @@ class Places:
     def _with_reservations(self, by_id: dict[uuid.UUID, _Place], transfer_ids: Iterable[uuid.UUID]) -> Places:
         known = list(transfer_ids)
         for row in _RESERVATIONS(keys=binary.uuids(known)) if known else ():
-            number, transfer_id, allocation_id, amount, state, expires_at, created_at = row
+            number, transfer_id, allocation_id, amount, state, expires_at, created_at, quiet = row
             # One that was released may have been of a fund that its transfer has left: only `reserve` touches it.
             place = by_id[allocation_id] if state != RELEASED else cast(_Place, by_id.get(allocation_id))
             self._reservations[transfer_id] = _Held(
-                number, transfer_id, allocation_id, amount, state, expires_at, created_at, place
+                number, transfer_id, allocation_id, amount, state, expires_at, created_at, place, quiet
             )
         return self
 
@@ -273,7 +274,7 @@ class Places:
             self._born.append(held)
         else:
             held.allocation_id, held.place, held.amount, held.state = place.id, place, amount, RESERVED
-            held.expires_at = expires_at
+            held.expires_at, held.quiet = expires_at, False
             self._note(held)
 
     def keep(self, transfer_id: uuid.UUID) -> None:
@@ -329,17 +330,21 @@ class Places:
         held.state = RESERVED
         self._note(held)
 
-    def release(self, transfer_id: uuid.UUID) -> None:
-        """Give the place back, reserved or confirmed; harmless where there is none."""
+    def release(self, transfer_id: uuid.UUID, *, quietly: bool = False) -> None:
+        """Give the place back, reserved or confirmed; harmless where there is none. `quietly`: investors go on reading
+        it as reserved until it is released once more, or reserved anew."""
         held = self._reservations.get(transfer_id)
         if held is None or held.state == RELEASED:
+            if held is not None and held.quiet and not quietly:
+                held.quiet = False
+                self._note(held)
             return
         self._secure()
         if held.state == RESERVED:
             held.place.move(-held.amount, 0)
         else:
             held.place.move(0, -held.amount)
-        held.state, held.expires_at = RELEASED, None
+        held.state, held.expires_at, held.quiet = RELEASED, None, quietly
         self._note(held)
 
     def save(self, *, at: datetime) -> None:
@@ -359,7 +364,7 @@ class Places:
             bulk.insert_columns(Allocation, {**values, "created_at": [at] * len(created)})
         _MOVE_PLACES(moved)
         bulk.insert(Reservation, self._born)
-        bulk.update(Reservation, self._changed, fields=["allocation", "amount", "state", "expires_at"])
+        bulk.update(Reservation, self._changed, fields=["allocation", "amount", "state", "expires_at", "quiet"])
 
     def _save_rooms(self) -> None:
         """All funds in one conditional update, which the CHECK constraints judge once more."""
@@ -391,7 +396,7 @@ _RESERVATIONS = compiled.Tuples(
     lambda: (
         Reservation.objects.filter(compiled.AnyOf("transfer_id", "uuid", "keys"))
         .order_by()
-        .values_list("id", "transfer_id", "allocation_id", "amount", "state", "expires_at", "created_at")
+        .values_list("id", "transfer_id", "allocation_id", "amount", "state", "expires_at", "created_at", "quiet")
     )
 )
 _MOVE_PLACES = compiled.UpdateEach(

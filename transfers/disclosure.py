@@ -65,6 +65,11 @@ def state(real: str) -> str:
     return str(State.WITHDRAWN) if real == State.FROZEN else str(real)
 
 
+def place(real: str, *, quiet: bool) -> str:
+    """What a freeze gave back quietly stays reserved."""
+    return "reserved" if quiet else real
+
+
 def decisions(made: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The same decisions, the confidential ones as one, in the place of the first of them."""
     shown: list[dict[str, Any]] = []

@@ -118,7 +118,7 @@ def _left(limit: int | None, taken: int) -> int | None:
 
 
 def render_allocations(allocations: Sequence[Allocation]) -> list[dict[str, Any]]:
-    """Allocations read with their `fund`."""
+    """Allocations read with their `fund`; investors' own annotated with `quiet`, in minor units."""
     return [
         {
             "id": allocation.public_id,
@@ -126,7 +126,7 @@ def render_allocations(allocations: Sequence[Allocation]) -> list[dict[str, Any]
             "fund": ids.encode("fund", allocation.fund_id),
             "investor": ids.encode("investor", allocation.investor_id),
             "currency": allocation.fund.currency,
-            "reserved": allocation.reserved,
+            "reserved": allocation.reserved + getattr(allocation, "quiet", 0),
             "confirmed": allocation.confirmed,
             "created_at": moment(allocation.created_at),
         }

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import BigIntegerField, Count, IntegerField, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +22,7 @@ from funds.api.serializers import (
     render_allocations,
     render_funds,
 )
-from funds.models import Allocation, Fund
+from funds.models import Allocation, Fund, Reservation
 
 
 def _funds(user: Any) -> QuerySet[Fund]:
@@ -38,6 +38,18 @@ def _funds(user: Any) -> QuerySet[Fund]:
         seats_confirmed=Coalesce(Subquery(confirmed, output_field=IntegerField()), 0)
     )
     return funds if sees_everything(user) else funds.exclude(status=Fund.Status.DRAFT)
+
+
+def _with_quiet(allocations: QuerySet[Allocation]) -> QuerySet[Allocation]:
+    """As their investor reads them: what a freeze gave back quietly is in `quiet`, and still counts as reserved."""
+    given_back = (
+        Reservation.objects.filter(allocation=OuterRef("pk"), quiet=True)
+        .order_by()
+        .values("allocation")
+        .annotate(sum=Sum("amount"))
+        .values("sum")
+    )
+    return allocations.annotate(quiet=Coalesce(Subquery(given_back, output_field=BigIntegerField()), 0))
 
 
 class FundsView(BridgeView):
@@ -93,6 +105,6 @@ class AllocationsView(BridgeView):
         filters = {name: wanted[name] for name in ("fund", "investor") if name in wanted}
         allocations = Allocation.objects.select_related("fund").filter(**filters)
         if not sees_everything(request.user):
-            allocations = allocations.filter(investor__user=request.user.pk)
+            allocations = _with_quiet(allocations.filter(investor__user=request.user.pk))
         page = newest_first(allocations, request, wanted)
         return Response(page.render(render_allocations))

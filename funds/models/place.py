@@ -67,7 +67,10 @@ class Allocation(models.Model):
 
 
 class Reservation(models.Model):
-    """What one transfer takes of an allocation, in minor units. `expires_at` is empty once money began to move."""
+    """What one transfer takes of an allocation, in minor units. `expires_at` is empty once money began to move.
+
+    `quiet`: given back by a freeze, of which the investor must not learn, so that to investors it is still reserved.
+    """
 
     class State(models.TextChoices):
         RESERVED = "reserved", "reserved"
@@ -80,6 +83,7 @@ class Reservation(models.Model):
     amount = models.BigIntegerField()
     state = models.CharField(max_length=10, choices=State.choices)
     expires_at = models.DateTimeField(null=True, blank=True)
+    quiet = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -40,7 +40,7 @@ def render_transfers(transfers: Sequence[Transfer], *, inside: bool) -> list[dic
     return [
         _transfer(
             row,
-            place=_reservation(places.get(row.id)),
+            place=_reservation(places.get(row.id), inside=inside),
             legs=legs.get(row.id, []),
             decisions=decisions.get(row.id, []),
             waits=row.id in waiting,
@@ -120,8 +120,11 @@ def _legs(transfer_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[dict[str, A
     return found
 
 
-def _reservation(place: Reservation | None) -> dict[str, Any] | None:
-    return {"state": place.state, "expires_at": moment(place.expires_at)} if place else None
+def _reservation(place: Reservation | None, *, inside: bool) -> dict[str, Any] | None:
+    if place is None:
+        return None
+    state = place.state if inside else disclosure.place(place.state, quiet=place.quiet)
+    return {"state": state, "expires_at": moment(place.expires_at)}
 
 
 def _decisions(made: Sequence[dict[str, Any]], *, inside: bool) -> list[dict[str, Any]]:

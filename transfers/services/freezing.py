@@ -57,7 +57,8 @@ def blocked(transfer_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
 def freeze_transfers(
     *, changes: Sequence[Change], actor: Actor, key: idempotency.Key | None = None, render: Render | None = None
 ) -> list[Result] | idempotency.Answer:
-    """Compliance blocks money in clearing at once; the place in the fund is given back, Z1 posted.
+    """Compliance blocks money in clearing at once; the place in the fund is given back, without a sign to the
+    investor, and Z1 posted.
 
     Refused: `NotFound`, `StaleVersion`, `WrongState` outside `withdrawn`, `NotAllowed` for another role. `key` and
     `render` as in `cancel_transfers`.
@@ -73,7 +74,7 @@ def freeze_transfers(
 def freeze(batch: Batch, transfer: Transfer, reason: str) -> None:
     """Z1, inside somebody's unit of work that has locked the transfer and its place."""
     assert batch.places is not None
-    batch.places.release(transfer.id)
+    batch.places.release(transfer.id, quietly=True)
     batch.post(rows.frozen(batch.parties(transfer, None), amount=transfer.amount))
     transfer.freeze(at=batch.at, reason=reason[:400])
     batch.note(transfer, "transfer.frozen", reason=reason[:400])

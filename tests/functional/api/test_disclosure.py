@@ -127,6 +127,32 @@ def test_what_operations_wrote_for_operations_stays_there(world: World) -> None:
     assert_silent(world, transfer["id"])
 
 
+def test_a_freeze_changes_nothing_about_the_place_that_the_investor_reads(world: World) -> None:
+    row = bring_in(world)
+    url = f"{URL}/{row.public_id}"
+
+    def read() -> tuple[Any, ...]:
+        places = world.client.get("/api/v1/allocations").json()["results"]
+        return world.client.get(url).json()["reservation"], [place["reserved"] for place in places]
+
+    before = read()
+    compliance = world.login(Role.COMPLIANCE)
+    compliance.post(f"{url}/freeze", {"reason": "true hit"}, headers=fresh_key())
+
+    assert before == ({"state": "reserved", "expires_at": None}, [1_000])
+    assert read() == before
+    assert compliance.get(url).json()["reservation"]["state"] == "released"
+    assert [place["reserved"] for place in compliance.get("/api/v1/allocations").json()["results"]] == [0]
+
+    asked = compliance.post(f"{url}/release", {"why": "False match"}, headers=fresh_key()).json()
+    world.login(Role.COMPLIANCE).post(f"/api/v1/approvals/{asked['id']}/approve", {}, headers=fresh_key())
+    assert read() == before
+
+    assert compliance.post(f"{url}/refund", {}, headers=fresh_key()).status_code == 200
+    drain()
+    assert read() == ({"state": "released", "expires_at": None}, [0])
+
+
 def test_a_freeze_and_its_release_look_like_a_review(world: World) -> None:
     row = bring_in(world)
     url = f"{URL}/{row.public_id}"
