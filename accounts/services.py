@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from django.db import transaction
 
@@ -13,7 +14,7 @@ from accounts.ledger import services as ledger
 from accounts.ledger.kinds import INVESTOR_KINDS
 from accounts.models import BalanceObservation, Credential, Investor, InvestorAccount
 from bridge.events import services as events
-from bridge.kernel import bulk, clock, ids
+from bridge.kernel import bulk, clock, crypto, ids
 from bridge.kernel import rows as kernel_rows
 from bridge.kernel.bank_details import plain_number
 from bridge.kernel.errors import BridgeError, NotFound
@@ -93,10 +94,11 @@ def open_accounts(*, rows: Sequence[NewAccount], actor: Actor) -> list[InvestorA
         moment = clock.now()
         known = set(Investor.objects.filter(pk__in={row.investor_id for row in rows}).values_list("pk", flat=True))
         accounts = [_new_account(row, known, moment) for row in rows]
-        taken = InvestorAccount.objects.filter(number_index__in=[account.number_index for account in accounts])
+        indexes = [crypto.blind_indexes(row.account_number) for row in rows]
+        taken = InvestorAccount.objects.filter(number_index__in=chain.from_iterable(indexes))
         pairs = set(taken.values_list("institution", "number_index"))
-        for account in accounts:
-            if (account.institution, account.number_index) in pairs:
+        for account, known_as in zip(accounts, indexes, strict=True):
+            if any((account.institution, index) in pairs for index in known_as):
                 raise AccountNumberTaken(institution=account.institution, last4=account.number_last4)
             pairs.add((account.institution, account.number_index))
         InvestorAccount.objects.bulk_create(accounts)

@@ -2,7 +2,9 @@
 
 Format of a sealed value: key id, a colon, then base64 of nonce (12 bytes) and ciphertext with tag. The associated
 data names table, column and row, so that a value moved to another row does not open. Keys come from
-`BRIDGE_FIELD_KEYS` (id → base64 of 32 bytes; the first one seals, all of them open), never from the repository.
+`BRIDGE_FIELD_KEYS` (id → base64 of 32 bytes; the first one seals, all of them open), never from the repository. A new
+key goes in front, and none is taken away, because what it sealed stays sealed with it. So the last one never changes:
+it makes the hashes by which a number is found again.
 """
 
 from __future__ import annotations
@@ -53,14 +55,23 @@ def unseal(sealed: str, *, table: str, column: str, row: uuid.UUID) -> str:
 
 
 def blind_index(plain: str) -> str:
-    """A keyed hash by which equal values can be found without being read."""
-    first = base64.b64decode(next(iter(settings.BRIDGE_FIELD_KEYS.values())))
-    secret = hashlib.sha256(b"bridge blind index" + first).digest()
-    return hmac.new(secret, plain.encode(), hashlib.sha256).hexdigest()
+    """A keyed hash by which equal values can be found without being read. Of the last key, so that a new one in front
+    changes nothing."""
+    return _hash(plain, next(reversed(settings.BRIDGE_FIELD_KEYS.values())))
+
+
+def blind_indexes(plain: str) -> list[str]:
+    """The hash under every key: Bridge once made it with the key that was the first then."""
+    return [_hash(plain, key) for key in settings.BRIDGE_FIELD_KEYS.values()]
 
 
 def last_four(number: str) -> str:
     return number[-4:]
+
+
+def _hash(plain: str, key: str) -> str:
+    secret = hashlib.sha256(b"bridge blind index" + base64.b64decode(key)).digest()
+    return hmac.new(secret, plain.encode(), hashlib.sha256).hexdigest()
 
 
 def _place(table: str, column: str, row: uuid.UUID) -> bytes:
