@@ -10,6 +10,8 @@ from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
 from bridge.console import finding
+from bridge.console.signing_in import SignInForm
+from bridge.kernel import second_factors
 
 
 class BridgeAdminSite(UnfoldAdminSite):
@@ -18,6 +20,11 @@ class BridgeAdminSite(UnfoldAdminSite):
     index_title = "What needs me now?"
     index_template = "console/dashboard.html"
     enable_nav_sidebar = True
+    login_form = SignInForm
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """A session that began before its login had a second factor signs in once more."""
+        return bool(super().has_permission(request)) and second_factors.given(request)
 
     def extra_context(self, context: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
         # The theme would write its colours into every page as an inline style, which the content security policy

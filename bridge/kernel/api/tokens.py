@@ -1,4 +1,4 @@
-"""Signing in: a login and its password for a token that expires."""
+"""Signing in: a login and its password, and the code of a second factor, for a token that expires."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from bridge.kernel import second_factors
 from bridge.kernel.api.fields import StrictSerializer, TextField, read_body
 from bridge.kernel.api.roles import SignedIn
 from bridge.kernel.api.schema import documented
@@ -31,6 +32,14 @@ class SignInFailed(BridgeError):
 class SignInSerializer(StrictSerializer):
     username = TextField(max_length=150)
     password = TextField(max_length=200, trim_whitespace=False, write_only=True)
+    otp = TextField(
+        max_length=16,
+        required=False,
+        default="",
+        allow_blank=True,
+        write_only=True,
+        help_text="The code of the login's second factor, where it has one.",
+    )
 
 
 class TokenSerializer(serializers.Serializer):
@@ -49,6 +58,7 @@ class TokensView(BridgeView):
         operation_id="sign_in",
         tag="tokens",
         summary="Sign in",
+        description="Whoever has a second factor gives its code as `otp`: 401 `otp_missing`, `otp_wrong`.",
         request=SignInSerializer,
         answers={201: TokenSerializer},
         refusals=[401],
@@ -61,6 +71,7 @@ class TokensView(BridgeView):
         user = authenticate(request=request._request, username=given["username"], password=given["password"])
         if user is None:
             raise SignInFailed
+        second_factors.check(user=user, code=given["otp"], request=request._request)
         found, token = AuthToken.objects.create(user)
         expires_at = serializers.DateTimeField().to_representation(found.expiry)
         return Response({"token": token, "expires_at": expires_at}, status=201)
