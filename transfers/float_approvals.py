@@ -47,6 +47,7 @@ def _validate_funding(kind: str) -> Any:
         error = payments.booked_for_the_firm(currency=wanted.currency, bank_reference=wanted.bank_reference)
         if error is not None:
             raise error
+        treasury.line_of(wanted)
         if kind == TAKE_OUT and (held := firm.float_of(wanted.currency)).free < wanted.amount:
             raise treasury.FloatTooSmall(
                 free=display(held.free, wanted.currency),

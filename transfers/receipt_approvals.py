@@ -87,6 +87,7 @@ def _validate_send_back(receipt_id: uuid.UUID, payload: dict[str, Any]) -> None:
     error = payments.booked(currency=row.currency, bank_reference=wanted.bank_reference)
     if error is not None:
         raise error
+    receipts.line_of(row, wanted.bank_reference)
 
 
 def _send_back(approval: Approval, actor: Actor, at: datetime) -> None:

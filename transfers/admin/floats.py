@@ -97,6 +97,7 @@ class FloatMovementAdmin(ReversingAdmin):
         "money",
         "account",
         "bank_reference",
+        "shown_by",
         "why",
         "effective",
         "made_by",

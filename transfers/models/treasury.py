@@ -12,11 +12,18 @@ from transfers.guards import never_deleted
 from transfers.models.transfer import Transfer
 
 
+def shown_once(column: str) -> pgtrigger.Trigger:
+    """The line that shows a payment stays the one that shows it."""
+    changes = pgtrigger.Q(**{f"old__{column}__gt": "", f"old__{column}__df": pgtrigger.F(f"new__{column}")})
+    return pgtrigger.Protect(name="shown_once", operation=pgtrigger.Update, condition=changes)
+
+
 class Receipt(models.Model):
     """Money that came to the settlement account and that no instruction of ours explains (S1). Amount in minor units.
 
     What the bank stated never changes; only what people found out about it does. `opened_by` is the posting S1,
-    `closed_by` the posting S2 or S3 that took it out of suspense.
+    `closed_by` the posting S2 or S3 that took it out of suspense. Some banks number each day's lines anew: a line is
+    known by the day of its statement and its id.
     """
 
     class State(models.TextChoices):
@@ -26,6 +33,7 @@ class Receipt(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     account = models.CharField(max_length=64, help_text="The settlement account, as its bank names it.")
+    stated_on = models.DateField(help_text="The day of the statement.")
     line = models.CharField(max_length=100, help_text="The bank's own id of the line.")
     institution_reference = models.CharField(
         max_length=200, blank=True, help_text="The bank's reference of the payment."
@@ -43,6 +51,9 @@ class Receipt(models.Model):
     )
     of_the_firm = models.BooleanField(default=False, help_text="It is the firm's own money.")
     bank_reference = models.CharField(max_length=100, blank=True, help_text="Of the payment that sent it back.")
+    back_shown_by = models.CharField(
+        max_length=300, blank=True, help_text="The statement's line that shows the payment that sent it back."
+    )
     closed_by = models.UUIDField(null=True, blank=True, unique=True)
     why = models.CharField(max_length=400, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -55,11 +66,17 @@ class Receipt(models.Model):
             models.Index(fields=["currency"], name="receipt_open", condition=Q(state="unidentified")),
         ]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["account", "line"], name="receipt_line_once"),
+            models.UniqueConstraint(fields=["account", "stated_on", "line"], name="receipt_line_once"),
             models.UniqueConstraint(
                 fields=["currency", "bank_reference"],
                 name="receipt_sent_back_once",
                 condition=Q(state="sent_back"),
+            ),
+            models.UniqueConstraint(
+                fields=["back_shown_by"], name="receipt_back_shown_once", condition=Q(back_shown_by__gt="")
+            ),
+            models.CheckConstraint(
+                condition=Q(back_shown_by="") | Q(state="sent_back"), name="receipt_back_shown_stands"
             ),
             models.CheckConstraint(condition=Q(amount__gte=1, amount__lte=MAX_AMOUNT), name="receipt_amount"),
             models.CheckConstraint(
@@ -84,6 +101,7 @@ class Receipt(models.Model):
                 fields=[
                     "id",
                     "account",
+                    "stated_on",
                     "line",
                     "institution_reference",
                     "currency",
@@ -95,6 +113,7 @@ class Receipt(models.Model):
                     "opened_by",
                 ],
             ),
+            shown_once("back_shown_by"),
             never_deleted(),
         ]
 
@@ -110,7 +129,8 @@ class FloatMovement(models.Model):
     """What changed the firm's own money in the settlement account beside transfers: A3 and F1. Amount in minor units.
 
     A charge is one line of a statement; what people put in or took out names the bank's reference of the payment.
-    The posting says which way the money went. A reversed movement (X2) frees its reference for a right one.
+    The posting says which way the money went. `shown_by` is the one line of a statement that shows it. A movement that
+    no line shows can be reversed (X2), which frees its reference for a right one.
     """
 
     class Kind(models.TextChoices):
@@ -124,6 +144,7 @@ class FloatMovement(models.Model):
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField()
     bank_reference = models.CharField(max_length=100, help_text="The statement's line, or the payment's reference.")
+    shown_by = models.CharField(max_length=300, blank=True, help_text="The statement's line that shows it.")
     why = models.CharField(max_length=400, blank=True)
     effective_at = models.DateTimeField()
     posting_id = models.UUIDField(unique=True)
@@ -136,15 +157,15 @@ class FloatMovement(models.Model):
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["account", "bank_reference"],
-                name="movement_reference_once",
-                condition=Q(reversed_at__isnull=True),
-            ),
-            models.UniqueConstraint(
                 fields=["currency", "bank_reference"],
                 name="movement_payment_once",
                 condition=Q(reversed_at__isnull=True, kind__in=["put_in", "taken_out"]),
             ),
+            models.UniqueConstraint(fields=["shown_by"], name="movement_shown_once", condition=Q(shown_by__gt="")),
+            models.CheckConstraint(
+                condition=Q(shown_by="") | Q(reversed_at__isnull=True), name="movement_shown_stands"
+            ),
+            models.CheckConstraint(condition=~Q(kind="charge") | Q(shown_by__gt=""), name="movement_charge_is_shown"),
             models.CheckConstraint(condition=Q(amount__gte=1, amount__lte=MAX_AMOUNT), name="movement_amount"),
             models.CheckConstraint(condition=Q(bank_reference__gt=""), name="movement_needs_reference"),
             models.CheckConstraint(
@@ -171,6 +192,7 @@ class FloatMovement(models.Model):
                     "recorded_at",
                 ],
             ),
+            shown_once("shown_by"),
             never_deleted(),
         ]
 

@@ -32,7 +32,7 @@ def import_statement(*, name: str, content: bytes, actor: Actor) -> BankStatemen
     with unit_of_work() as at:
         payments.alone()
         _refuse_repeated(statement, digest)
-        strays.take_in(account=statement.account, lines=statement.lines, actor=actor, at=at)
+        strays.take_in(account=statement.account, day=statement.day, lines=statement.lines, actor=actor, at=at)
         stored = BankStatement.objects.create(
             account=statement.account,
             currency=statement.currency,

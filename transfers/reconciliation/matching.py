@@ -130,14 +130,16 @@ class _Comparison:
     result: Matching = field(default_factory=Matching)
 
     def by_key(self, theirs: Iterable[Activity]) -> dict[str, _Facets]:
-        """Their lines by our key and facet; a line whose id comes twice counts once and is named."""
+        """Their lines by our key and facet; a line whose id comes twice counts once and is named. The bank of the
+        settlement account may number each day's lines anew."""
         lines: dict[str, _Facets] = {}
-        seen: set[str] = set()
+        seen: set[tuple[str, date | None]] = set()
         for line in theirs:
-            if line.id in seen:
+            one = (line.id, line.at.date() if self.institution == SETTLEMENT else None)
+            if one in seen:
                 self._name(Kind.DUPLICATE, line, line.id, line.amount, f"{self.institution} lists its line twice.")
                 continue
-            seen.add(line.id)
+            seen.add(one)
             facet = _FACET_OF.get(line.kind, Facet.SETTLED)
             lines.setdefault(line.key, {}).setdefault(facet if line.key else line.id, []).append(line)
         return lines

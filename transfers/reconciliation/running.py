@@ -18,6 +18,7 @@ from transfers.models import BankInstruction, BankStatement, Break, Reconciliati
 from transfers.reconciliation import asking, books, gathering, intake, ledger_check, services, strays
 from transfers.reconciliation.matching import SETTLEMENT, Difference, Kind, Matching, match
 from transfers.reconciliation.results import Compared
+from transfers.services import payments
 
 LONGEST_LOOK_BACK = timedelta(days=90)
 
@@ -107,7 +108,9 @@ def _read(keys: list[str], *, start: datetime, end: datetime, day: date) -> _Our
         rows = books.instructions(booked=booked, keys=named, created_before=end)
         ever = books.movements_of({row.transfer_id for row in rows})
         inside = {item.pk: _inside(item) for item in statements}
-        explained = {item.pk: strays.explained(account=item.account, lines=stated[item.pk]) for item in statements}
+        explained = {
+            item.pk: strays.explained(account=item.account, day=item.date, lines=stated[item.pk]) for item in statements
+        }
         paid = {item.pk: _paid(item) for item in statements}
         return _Ours(statements, stated, booked, rows, ever, inside, explained, paid)
 
@@ -129,24 +132,25 @@ def _settlement(found: Compared, books_: _Ours, *, at: datetime, day: date) -> N
         days = {statement.date for statement in mine}
         dated = [item for item in books_.booked if item.day in days]
         known = {item.instruction_id for item in dated}
-        stray = {id_ for statement in mine for id_ in books_.explained[statement.pk]}
-        stated = [line for statement in mine for line in books_.stated[statement.pk]]
-        listed = [line for line in stated if line.id not in stray]
+        stated = [(line, item) for item in mine for line in books_.stated[item.pk]]
+        stray = [line for line, item in stated if line.id in books_.explained[item.pk]]
+        listed = [line for line, item in stated if line.id not in books_.explained[item.pk]]
         keys = {line.key for line in listed}
         rows = [row for row in books_.rows if row.currency == currency and (row.pk in known or row.key in keys)]
         ours = books.sides(rows, dated, institution=SETTLEMENT)
         matching = match(institution=SETTLEMENT, ours=ours, theirs=listed, at=at, day=day)
-        matching.agreed |= stray | {line.key for line in stated if line.id in stray and line.key}
+        matching.agreed |= {line.id for line in stray} | {line.key for line in stray if line.key}
+        shown = {payments.shown(account=item.account, day=item.date, line=line.id) for line, item in stated}
         for statement in mine:
-            _unstated(matching, books_.paid[statement.pk], books_.stated[statement.pk])
+            _unstated(matching, books_.paid[statement.pk], shown)
         _balance(matching, mine, books_.inside[mine[-1].pk])
         found.add(SETTLEMENT, matching)
 
 
-def _unstated(matching: Matching, paid: list[strays.Payment], stated: list[Activity]) -> None:
-    """What people booked by a bank's reference for this day must be among the day's lines."""
+def _unstated(matching: Matching, paid: list[strays.Payment], shown: set[str]) -> None:
+    """What people booked by a bank's reference for this day must be shown by a line, each by its own."""
     for payment in paid:
-        if any(payment.is_on(line) for line in stated):
+        if payment.shown_by in shown:
             matching.agreed.add(payment.reference)
             continue
         signed = payment.amount if payment.direction == "credit" else -payment.amount

@@ -7,7 +7,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from accounts.ledger import rows
 from accounts.ledger import services as ledger
@@ -20,7 +20,17 @@ from bridge.kernel.transactions import require_atomic
 from transfers.models import FloatMovement, Receipt
 from transfers.services import payments
 
-FOUND = ["state", "transfer", "of_the_firm", "bank_reference", "closed_by", "why", "decided_at", "version"]
+FOUND = [
+    "state",
+    "transfer",
+    "of_the_firm",
+    "bank_reference",
+    "back_shown_by",
+    "closed_by",
+    "why",
+    "decided_at",
+    "version",
+]
 
 
 class LineChanged(BridgeError):
@@ -49,20 +59,24 @@ class SentBack:
     why: str
 
 
-def record_receipts(*, account: str, lines: Sequence[Activity], actor: Actor, at: datetime) -> list[Receipt]:
-    """S1 for each of these credits, inside the caller's unit of work, which lets in one statement at a time.
+def record_receipts(*, account: str, day: date, lines: Sequence[Activity], actor: Actor, at: datetime) -> list[Receipt]:
+    """S1 for each of these credits of the statement of `day`, inside the caller's unit of work, which lets in one
+    statement at a time.
 
     Each line of the bank once: those that are booked already are left out of the result. Amounts are the bank's, in
     minor units; the bank's date counts. Raises `LineChanged`.
     """
     require_atomic()
-    booked = {row.line: row for row in Receipt.objects.filter(account=account, line__in=[line.id for line in lines])}
-    for line in lines:
-        _same(line, booked.get(line.id))
+    known = [
+        (row.line, row.received_at, payments.shown(account=account, day=row.stated_on, line=row.line), row)
+        for row in Receipt.objects.filter(account=account, line__in=[line.id for line in lines])
+    ]
+    booked = _booked(lines, known, account=account, day=day)
     fresh = [
         Receipt(
             id=ids.new_id(),
             account=account,
+            stated_on=day,
             line=line.id,
             institution_reference=line.institution_reference[:200],
             currency=line.currency,
@@ -86,13 +100,17 @@ def record_receipts(*, account: str, lines: Sequence[Activity], actor: Actor, at
     return fresh
 
 
-def record_charges(*, account: str, lines: Sequence[Activity], actor: Actor, at: datetime) -> list[FloatMovement]:
+def record_charges(
+    *, account: str, day: date, lines: Sequence[Activity], actor: Actor, at: datetime
+) -> list[FloatMovement]:
     """F1 for each of these charges, as `record_receipts` does for credits: out of the firm's own money."""
     require_atomic()
-    known = FloatMovement.objects.filter(account=account, bank_reference__in=[line.id for line in lines])
-    booked = {row.bank_reference: row for row in known}
-    for line in lines:
-        _same(line, booked.get(line.id))
+    charges = FloatMovement.objects.filter(kind=FloatMovement.Kind.CHARGE, account=account)
+    known = [
+        (row.bank_reference, row.effective_at, row.shown_by, row)
+        for row in charges.filter(bank_reference__in=[line.id for line in lines])
+    ]
+    booked = _booked(lines, known, account=account, day=day)
     fresh = [
         FloatMovement(
             id=ids.new_id(),
@@ -101,6 +119,7 @@ def record_charges(*, account: str, lines: Sequence[Activity], actor: Actor, at:
             currency=line.currency,
             amount=line.amount,
             bank_reference=line.id,
+            shown_by=payments.shown(account=account, day=day, line=line.id),
             why=line.reference[:400],
             effective_at=line.at,
             posting_id=ids.new_id(),
@@ -119,7 +138,8 @@ def record_charges(*, account: str, lines: Sequence[Activity], actor: Actor, at:
 
 def send_back_receipts(*, sent: Sequence[SentBack], actor: Actor, at: datetime) -> list[Result]:
     """S3, inside the decision of two people who saw the bank's payment. Refused: `NotFound`, `ReceiptClosed`,
-    `MovementBooked`. Alone with the settlement account; locks the receipts."""
+    `MovementBooked`. Raises `MovementBooked` where the line that shows the payment is something else of ours. Alone
+    with the settlement account; locks the receipts."""
     require_atomic()
     payments.alone()
     locked = lock_receipts(item.receipt_id for item in sent)
@@ -133,7 +153,7 @@ def send_back_receipts(*, sent: Sequence[SentBack], actor: Actor, at: datetime) 
             results.append(Refused(item.receipt_id, error or NotFound(what="receipt")))
             continue
         receipt.state, receipt.closed_by = Receipt.State.SENT_BACK, ids.new_id()
-        receipt.bank_reference = item.bank_reference
+        receipt.bank_reference, receipt.back_shown_by = item.bank_reference, line_of(receipt, item.bank_reference)
         named.add((receipt.currency, item.bank_reference))
         decide(receipt, item.why, at)
         draft = rows.receipt_sent_back(currency=receipt.currency, amount=receipt.amount, effective_at=item.paid_at)
@@ -193,10 +213,45 @@ def decide(receipt: Receipt, why: str, at: datetime) -> None:
     receipt.version += 1
 
 
-def _same(line: Activity, booked: Receipt | FloatMovement | None) -> None:
-    if booked is not None and (booked.amount, booked.currency) != (line.amount, line.currency):
+def line_of(receipt: Receipt, bank_reference: str) -> str:
+    """The line of a statement that shows this payment back already, or nothing. Raises `MovementBooked`."""
+    return payments.line_that_shows(
+        currency=receipt.currency, direction=payments.DEBIT, amount=receipt.amount, bank_reference=bank_reference
+    )
+
+
+def refuse_changed(line: Activity, booked: Receipt | FloatMovement) -> None:
+    """Raises `LineChanged` where the bank states a line that we booked with other figures."""
+    if (booked.amount, booked.currency) != (line.amount, line.currency):
         before, now = f"{booked.amount} {booked.currency}", f"{line.amount} {line.currency}"
         raise LineChanged(line=line.id, before=before, now=now)
+
+
+def _booked(
+    lines: Sequence[Activity],
+    known: Sequence[tuple[str, datetime, str, Receipt | FloatMovement]],
+    *,
+    account: str,
+    day: date,
+) -> set[str]:
+    """Ids of the lines that are booked already; `known` are rows with their line's id, its moment and what shows them.
+
+    Banks number the lines of each day anew, so the same id on another day is another line. At the very same moment it
+    is the same one, and two statements cannot both have it. Raises `LineChanged`.
+    """
+    here = {shown: row for _, _, shown, row in known}
+    moments = {(id_, moment): (shown, row) for id_, moment, shown, row in known}
+    found = set()
+    for line in lines:
+        key = payments.shown(account=account, day=day, line=line.id)
+        if key in here:
+            refuse_changed(line, here[key])
+            found.add(line.id)
+        elif (line.id, line.at) in moments:
+            shown, row = moments[line.id, line.at]
+            before, now = f"{row.amount} {row.currency} in {shown}", f"{line.amount} {line.currency} in {key}"
+            raise LineChanged(line=line.id, before=before, now=now)
+    return found
 
 
 def _post(drafts: Sequence[rows.Draft], *, at: datetime) -> None:

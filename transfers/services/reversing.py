@@ -20,8 +20,8 @@ from bridge.kernel.errors import BridgeError, NotFound
 from bridge.kernel.money import display
 from bridge.kernel.results import Actor, Done, Refused, Result
 from bridge.kernel.transactions import require_atomic
-from transfers.models import BankStatement, FloatMovement, Receipt, Transfer
-from transfers.services import following, receipts, treasury
+from transfers.models import FloatMovement, Receipt, Transfer
+from transfers.services import following, payments, receipts, treasury
 from transfers.services.batch import Batch
 from transfers.services.causes import Cause, Why
 from transfers.states import State
@@ -66,7 +66,7 @@ def irreversible(posting: Posting) -> BridgeError | None:
         return Irreversible(why="It has been reversed already.")
     stated = _stated(posting)
     if stated:
-        return Irreversible(why=f"The bank's statement of {stated} shows this payment, so it was made.")
+        return Irreversible(why=f"The bank's statement shows this payment ({stated}), so it was made.")
     if posting.row in ("A4", "S2") and posting.transfer_id is not None:
         transfer = Transfer.objects.get(pk=posting.transfer_id)
         there = queries.by_transfer([transfer.id]).get(transfer.id, {}).get(Kind.CLEARING, 0)
@@ -78,9 +78,10 @@ def reverse_postings(*, reversals: Sequence[Reversal], actor: Actor, at: datetim
     """X2 for each, inside the decision of two people; `at` is when it counts.
 
     Refused: `NotFound`, `Irreversible`. The money must still be where the posting put it. Locks receipts, families,
-    accounts, places, ledger accounts.
+    accounts, places, ledger accounts, alone with the settlement account.
     """
     require_atomic()
+    payments.alone()
     wanted = [item.posting_id for item in reversals]
     found = Posting.objects.in_bulk(wanted)
     locked = receipts.lock_receipts_closed_by(wanted)
@@ -164,16 +165,9 @@ def _child_of(split: Posting) -> tuple[uuid.UUID, int]:
 
 
 def _stated(posting: Posting) -> str:
-    """The day of a statement that shows the payment which this posting records, or nothing."""
-    reference = ""
+    """The line of a statement that shows the payment which this posting records, or nothing."""
     if posting.row == "A3":
-        reference = FloatMovement.objects.values_list("bank_reference", flat=True).get(posting_id=posting.id)
+        return FloatMovement.objects.values_list("shown_by", flat=True).get(posting_id=posting.id)
     if posting.row == "S3":
-        reference = Receipt.objects.values_list("bank_reference", flat=True).get(closed_by=posting.id)
-    if not reference:
-        return ""
-    for name in ("id", "institution_reference", "reference"):
-        shown = BankStatement.objects.filter(lines__contains=[{name: reference}]).order_by("date").first()
-        if shown is not None:
-            return shown.date.isoformat()
+        return Receipt.objects.values_list("back_shown_by", flat=True).get(closed_by=posting.id)
     return ""

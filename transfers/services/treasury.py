@@ -72,6 +72,7 @@ def book_fundings(*, fundings: Sequence[Funding], actor: Actor, at: datetime) ->
             currency=item.currency,
             amount=item.amount,
             bank_reference=item.bank_reference,
+            shown_by=line_of(item),
             why=item.why[:400],
             effective_at=item.paid_at,
             posting_id=ids.new_id(),
@@ -91,6 +92,14 @@ def book_fundings(*, fundings: Sequence[Funding], actor: Actor, at: datetime) ->
         taken = sum(row.amount for row in fresh if row.kind == K.TAKEN_OUT and row.currency == currency)
         covered(currency, taken, "Take out less, or recover the advances first.")
     return [Done(row.id, row.kind, 1) for row in fresh]
+
+
+def line_of(item: Funding) -> str:
+    """The line of a statement that shows it already, or nothing. Raises `MovementBooked`."""
+    direction = payments.CREDIT if item.kind == K.PUT_IN else payments.DEBIT
+    return payments.line_that_shows(
+        currency=item.currency, direction=direction, amount=item.amount, bank_reference=item.bank_reference
+    )
 
 
 def covered(currency: str, taken: int, do: str) -> None:

@@ -16,7 +16,7 @@ from bridge.sandbox.model import Fault
 from tests.functional.treasury.conftest import Treasury
 from tests.functional.treasury.test_covering import AMOUNT, WHY, advanced
 from tests.world import MAKER
-from transfers.float_approvals import PUT_IN
+from transfers.float_approvals import PUT_IN, TAKE_OUT
 from transfers.models import FloatMovement, Receipt, Transfer
 from transfers.money_approvals import WRITE_OFF
 from transfers.receipt_approvals import IDENTIFY, SEND_BACK
@@ -129,8 +129,47 @@ class TestOtherMistakes:
         desk.moved()
         desk.funds_float(100_00, "IN-1")
         desk.take_in()
-        with pytest.raises(Irreversible, match=r"statement of .* shows this payment"):
+        with pytest.raises(Irreversible, match=r"statement shows this payment \(SETTLEMENT-USD "):
             desk.asked(REVERSE, posting("A3").id, MISTAKE)
+
+    def test_a_funding_that_was_typed_with_a_nought_too_many(self, desk: Treasury) -> None:
+        desk.moved()
+        desk.agreed(PUT_IN, *desk.funding(1_000_00, "IN-1"))
+        desk.states({"id": "L1", "amount": 100_00, "reference": "IN-1"})
+        desk.agreed(REVERSE, posting("A3").id, {"why": "Typed a nought too many."})
+        assert firm.float_of("USD").own == 0
+        desk.agreed(IDENTIFY, Receipt.objects.get().id, {"of_the_firm": True, "why": "It was this."})
+        assert firm.float_of("USD").own == 100_00
+
+    def test_a_receipt_that_went_back_by_its_senders_own_reference_and_then_did_not(self, desk: Treasury) -> None:
+        desk.moved()
+        desk.states({"id": "L1", "amount": 100_00, "reference": "INV-77"})
+        stray = Receipt.objects.get()
+        payload = {"bank_reference": "INV-77", "paid_on": desk.day.isoformat(), "why": "Return of INV-77."}
+        desk.agreed(SEND_BACK, stray.id, payload)
+        desk.agreed(REVERSE, posting("S3").id, {"why": "Nobody ever paid it."})
+        stray.refresh_from_db()
+        assert stray.state == "unidentified"
+
+    def test_not_a_receipt_that_a_statement_shows_going_back(self, desk: Treasury) -> None:
+        desk.moved()
+        closing = desk.states({"id": "L1", "amount": 100_00})
+        desk.next_day()
+        payload = {"bank_reference": "OUT-1", "paid_on": desk.day.isoformat(), "why": "Sender unknown."}
+        desk.agreed(SEND_BACK, Receipt.objects.get().id, payload)
+        asked = desk.asked(REVERSE, posting("S3").id, MISTAKE)
+        desk.states({"id": "L2", "amount": -100_00, "reference": "OUT-1"}, opening=closing)
+        (result,) = desk.decided(asked)
+        assert isinstance(result, Refused)
+        assert result.error.code == "irreversible"
+
+    def test_a_charge_that_people_had_taken_out_and_reversed_is_booked_from_the_statement(self, desk: Treasury) -> None:
+        desk.moved()
+        desk.funds_float(500_00, stated=False)
+        desk.agreed(TAKE_OUT, *desk.funding(25_00, "L9"))
+        desk.agreed(REVERSE, posting("A3").id, {"why": "It is a charge."})
+        desk.states({"id": "L9", "amount": -25_00, "kind": "fee"}, opening=500_00)
+        assert Posting.objects.filter(row="F1").count() == 1
 
     def test_a_receipt_that_was_not_sent_back_after_all(self, desk: Treasury) -> None:
         desk.moved()
