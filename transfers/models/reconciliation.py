@@ -13,7 +13,8 @@ from bridge.kernel.guards import append_only
 class BankStatement(models.Model):
     """One day of a settlement account as the bank states it, imported once. Balances in minor units.
 
-    `lines` are the booked lines in the statement's order; `sha256` of the file refuses a repeated import.
+    A currency has one settlement account, which one format may name differently from another. `lines` are the booked
+    lines in the statement's order; `sha256` of the file refuses a repeated import.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -32,6 +33,7 @@ class BankStatement(models.Model):
         ordering: ClassVar = ["-date", "-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "date"], name="statement_day_once"),
+            models.UniqueConstraint(fields=["currency", "date"], name="statement_day_once_per_currency"),
         ]
         triggers: ClassVar = [append_only()]
 

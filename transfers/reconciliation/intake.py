@@ -8,6 +8,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from bridge.kernel import crashpoints
 from bridge.kernel.crashpoints import Point
 from bridge.kernel.gateway import Activity
@@ -23,8 +25,9 @@ from transfers.services import payments
 def import_statement(*, name: str, content: bytes, actor: Actor) -> BankStatement:
     """Read a statement file, keep it, and book its stray lines; the next reconciliation of its day compares it.
 
-    Raises `LineChanged`, and `StatementRefused` where the file is none or not whole, was imported before, or does not
-    begin where the last imported statement before it ended.
+    Raises `LineChanged`, and `StatementRefused` where the file is none or not whole, was imported before, or its
+    currency has a statement of that day, under whatever name of the account, or it does not begin where the last
+    imported statement before it ended.
     """
     statement = read(name=name, content=content)
     crashpoints.reach(Point.RECONCILE_STATEMENT_READ)
@@ -53,9 +56,16 @@ def _refuse_repeated(statement: Statement, digest: str) -> None:
     same = BankStatement.objects.filter(sha256=digest).first()
     if same is not None:
         raise StatementRefused(why=f"this very file was imported on {same.imported_at:%Y-%m-%d %H:%M} UTC")
+    there = BankStatement.objects.filter(
+        Q(account=statement.account) | Q(currency=statement.currency), date=statement.day
+    ).first()
+    if there is not None:
+        name = "" if there.account == statement.account else f"; {statement.account} names the same account differently"
+        raise StatementRefused(
+            why=f"another statement of {there.account} for {there.date} in {there.currency} was imported on "
+            f"{there.imported_at:%Y-%m-%d %H:%M} UTC{name}"
+        )
     of_account = BankStatement.objects.filter(account=statement.account)
-    if of_account.filter(date=statement.day).exists():
-        raise StatementRefused(why=f"another statement of {statement.account} for {statement.day} was imported")
     before = of_account.filter(date__lt=statement.day).order_by("-date").first()
     if before is not None and before.closing != statement.opening:
         raise StatementRefused(

@@ -14,10 +14,11 @@ from bridge.kernel import ids
 from bridge.kernel.results import Refused
 from tests.functional.treasury.conftest import CLERK, Treasury
 from transfers.float_approvals import PUT_IN, TAKE_OUT
-from transfers.models import Break, FloatMovement, Receipt
+from transfers.models import BankStatement, Break, FloatMovement, Receipt
 from transfers.receipt_approvals import SEND_BACK
 from transfers.reconciliation.intake import import_statement
 from transfers.reconciliation.running import reconcile
+from transfers.reconciliation.statements import StatementRefused
 from transfers.services.payments import MovementBooked, MovementIsReceipt
 from transfers.services.receipts import LineChanged
 
@@ -202,6 +203,23 @@ class TestNumbersThatBeginAnew:
         desk.next_day()
         with pytest.raises(LineChanged, match=r"Line 1 was booked as 10000 USD in SETTLEMENT-USD .* is stated as"):
             desk.states(line, opening=closing)
+
+
+class TestOneStatementADay:
+    def test_the_same_day_under_another_name_of_the_account_is_refused(self, desk: Treasury) -> None:
+        desk.moved()
+        line = {"id": "1", "amount": 100_00}
+        desk.states(line)
+        with pytest.raises(StatementRefused, match=r"another statement of SETTLEMENT-USD .* in USD was imported on"):
+            desk.states(line, account="DE89370400440532013000")
+        assert in_suspense() == 100_00
+
+    def test_the_database_keeps_one_per_currency(self, desk: Treasury) -> None:
+        desk.states({"id": "1", "amount": 100_00})
+        row = BankStatement.objects.get()
+        row.pk, row.account, row.sha256 = ids.new_id(), "DE89370400440532013000", "another"
+        with pytest.raises(IntegrityError, match="statement_day_once_per_currency"), transaction.atomic():
+            row.save(force_insert=True)
 
 
 class TestWhatTheDatabaseKeeps:
