@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts.ledger import queries, rows
+from accounts.ledger import firm, queries, rows
 from accounts.ledger.kinds import Kind
 from accounts.ledger.models import Entry, Posting
 from accounts.ledger.rows import Draft
@@ -42,6 +42,7 @@ _NOT_OURS = {
     "Z1": "A freeze ends only by a release, which two people of compliance decide.",
     "Z2": "A release ends only by another freeze.",
 }
+_IN_USE = "Put money into the float first, or recover the advances."
 
 
 class Irreversible(BridgeError):
@@ -67,6 +68,10 @@ def irreversible(posting: Posting) -> BridgeError | None:
     stated = _stated(posting)
     if stated:
         return Irreversible(why=f"The bank's statement shows this payment ({stated}), so it was made.")
+    currency, given = _given(posting)
+    if given > 0 and (held := firm.float_of(currency)).free < given:
+        free, needed = display(held.free, currency), display(given, currency)
+        return treasury.FloatTooSmall(free=free, needed=needed, do=_IN_USE)
     if posting.row in ("A4", "S2") and posting.transfer_id is not None:
         transfer = Transfer.objects.get(pk=posting.transfer_id)
         there = queries.by_transfer([transfer.id]).get(transfer.id, {}).get(Kind.CLEARING, 0)
@@ -77,7 +82,8 @@ def irreversible(posting: Posting) -> BridgeError | None:
 def reverse_postings(*, reversals: Sequence[Reversal], actor: Actor, at: datetime) -> list[Result]:
     """X2 for each, inside the decision of two people; `at` is when it counts.
 
-    Refused: `NotFound`, `Irreversible`. The money must still be where the posting put it. Locks receipts, families,
+    Refused: `NotFound`, `Irreversible`, `FloatTooSmall`. The money must still be where the posting put it. Raises
+    `FloatTooSmall` where several together take what of the float is in use. Locks receipts, families,
     accounts, places, ledger accounts, alone with the settlement account.
     """
     require_atomic()
@@ -91,15 +97,21 @@ def reverse_postings(*, reversals: Sequence[Reversal], actor: Actor, at: datetim
     batch.lock_places_of_families(list(batch.transfers.values()))
     batch.load_books(batch.transfers.values())
     results: list[Result] = []
+    taken: dict[str, int] = {}
     for item in reversals:
         posting = found.get(item.posting_id)
         error = NotFound(what="posting") if posting is None else irreversible(posting)
         if error is not None or posting is None:
             results.append(Refused(item.posting_id, error or NotFound(what="posting")))
             continue
+        currency, given = _given(posting)
+        if given > 0:
+            taken[currency] = taken.get(currency, 0) + given
         _undo(batch, posting, item.why, locked.get(posting.id))
         results.append(Done(posting.id))
     batch.save()
+    for currency, amount in sorted(taken.items()):
+        treasury.covered(currency, amount, _IN_USE)
     return results
 
 
@@ -143,6 +155,15 @@ def _moved_on(transfer: Transfer, there: int, brought: int, splits: Sequence[Pos
     where = State(transfer.state).label
     why = f"Its money is no longer in the settlement account: the transfer is {where}. Bring it back first."
     return Irreversible(why=why)
+
+
+def _given(posting: Posting) -> tuple[str, int]:
+    """What A3, or S2 of the firm's own money, put into the float: its currency and minor units, below zero if taken."""
+    draft = queries.draft_of(posting)
+    if posting.row not in ("A3", "S2"):
+        return draft.currency, 0
+    own = (line for line in draft.lines if line.place.kind == Kind.FIRM_ADVANCE and line.transfer_id is None)
+    return draft.currency, sum(line.amount for line in own)
 
 
 def _brought(draft: Draft) -> int:

@@ -23,6 +23,7 @@ from transfers.receipt_approvals import IDENTIFY, SEND_BACK
 from transfers.reversal_approvals import REVERSE
 from transfers.services.covering import TopUp, top_up_transfers
 from transfers.services.reversing import Irreversible
+from transfers.services.treasury import FloatTooSmall
 
 MISTAKE = {"why": "Another investor of that name."}
 
@@ -180,6 +181,40 @@ class TestOtherMistakes:
         stray.refresh_from_db()
         assert (stray.state, stray.bank_reference) == ("unidentified", "")
         assert balance(owner_id=None, kind=Kind.SUSPENSE, currency="USD") == 900_00
+
+
+class TestAFloatThatIsInUse:
+    def test_keeps_what_was_put_in(self, desk: Treasury) -> None:
+        transfer = advanced(desk)
+        desk.funds_float(3 * AMOUNT, stated=False)
+        desk.agreed(WRITE_OFF, transfer.id, WHY)
+        with pytest.raises(FloatTooSmall, match="Put money into the float first"):
+            desk.asked(REVERSE, posting("A3").id, MISTAKE)
+        assert firm.float_of("USD").own == 2 * AMOUNT
+
+    def test_is_judged_again_when_the_second_person_agrees(self, desk: Treasury) -> None:
+        desk.moved()
+        desk.funds_float(100_00, stated=False)
+        asked = desk.asked(REVERSE, posting("A3").id, MISTAKE)
+        desk.agreed(TAKE_OUT, *desk.funding(60_00, "OUT-1"))
+        (result,) = desk.decided(asked)
+        assert isinstance(result, Refused)
+        assert result.error.code == "float_too_small"
+        assert firm.float_of("USD").own == 40_00
+
+    def test_keeps_a_receipt_that_was_the_firms_own(self, desk: Treasury) -> None:
+        desk.moved()
+        desk.agreed(IDENTIFY, desk.receipt(100_00).id, {"of_the_firm": True, "why": "Ours."})
+        desk.agreed(TAKE_OUT, *desk.funding(60_00, "OUT-1"))
+        with pytest.raises(FloatTooSmall):
+            desk.asked(REVERSE, posting("S2").id, MISTAKE)
+
+    def test_may_take_back_what_was_taken_out(self, desk: Treasury) -> None:
+        desk.moved()
+        desk.funds_float(100_00, stated=False)
+        desk.agreed(TAKE_OUT, *desk.funding(100_00, "OUT-1"))
+        desk.agreed(REVERSE, posting("A3").id, MISTAKE)
+        assert firm.float_of("USD").free == 100_00
 
 
 class TestWhatIsNotOurs:
