@@ -20,7 +20,7 @@ UNDER_WAY = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("transfers", "0017_reference_of_a_receipt")]
+    dependencies = [("transfers", "0019_one_statement_a_day")]
 
     operations = [
         migrations.AddField(
