@@ -28,9 +28,12 @@ HIDDEN_EVENTS = frozenset(
 _SAID = {Outcome.PASS: NOTHING, Outcome.FAIL: NOT_POSSIBLE}
 _SILENT_BLOCKERS = frozenset({"held_by_operations", "frozen", "released"})
 _RULES_BLOCKERS = frozenset({"in_review", "criteria_on_hold", "fund_closed_after_withdrawal"})
+_ON_HOLD = "Transfers are on hold for now; it goes on by itself."
 _DECIDE = "Operations decide what comes next."
 _PLAIN = {  # blockers whose message may hold what staff typed, or tells staff what to do
-    "stopped": "Transfers are on hold for now; it goes on by itself.",
+    "stopped": _ON_HOLD,
+    "exposure_limit": _ON_HOLD,  # the house's own limits and funds are not theirs to know
+    "advance_uncovered": _ON_HOLD,
     "advance_open": f"The firm has advanced money for this transfer, or for one that it belongs to. {_DECIDE}",
     "deposit_rejected": f"The fund's bank did not take the deposit. {_DECIDE}",
     "deposit_returned": f"The fund's bank returned the deposit. {_DECIDE}",

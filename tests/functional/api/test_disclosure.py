@@ -245,7 +245,17 @@ def test_why_two_people_decided_an_outcome_is_not_told_and_a_banks_reason_is() -
 
 @pytest.mark.parametrize(
     "code",
-    ["stopped", "advance_open", "deposit_rejected", "refund_rejected", "recall_due", "recall_rejected", "engine_fault"],
+    [
+        "stopped",
+        "exposure_limit",
+        "advance_uncovered",
+        "advance_open",
+        "deposit_rejected",
+        "refund_rejected",
+        "recall_due",
+        "recall_rejected",
+        "engine_fault",
+    ],
 )
 def test_a_blocker_that_may_hold_staffs_words_has_a_sentence_of_its_own(code: str) -> None:
     written = f"It is frozen by law. {STAFFS_WORDS}"
