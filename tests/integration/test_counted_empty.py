@@ -17,6 +17,8 @@ from bridge.kernel import clock, idempotency
 from bridge.kernel.idempotency import Answer, Key
 from bridge.kernel.postgresql import base
 from bridge.kernel.transactions import unit_of_work
+from funds.api.views import _with_quiet
+from funds.models import Allocation
 from tests.functional.conftest import bridge
 from tests.world import World
 from transfers.engine import claims
@@ -97,3 +99,11 @@ def test_a_plan_for_a_short_table_is_not_kept_while_it_grows(monkeypatch: pytest
         connection.prepared_cursor()  # type: ignore[attr-defined]
         assert looked_at(asked, []) <= 1
         cursor.execute("DEALLOCATE look_up")
+
+
+def test_a_place_is_shown_without_a_look_at_all_that_was_reserved_in_it(bridge: World) -> None:
+    account, fund = bridge.account(), bridge.fund(seat_limit=None)
+    bridge.requests([(account, fund, 1_000_000 + number) for number in range(MANY)])
+    count("funds_reservation")
+    statement, parameters = _with_quiet(Allocation.objects.filter(fund=fund)).query.sql_with_params()
+    assert looked_at(statement, parameters) <= 1
