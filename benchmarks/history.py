@@ -94,7 +94,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--whole", type=int, default=2_000_000, help="up to this size all rows are made (19 KB each), beyond it 4 KB"
     )
-    parser.add_argument("--bare", action="store_true", help="beyond it only transfers, 0.6 KB each")
+    parser.add_argument("--bare", action="store_true", help="beyond it only transfers, 0.5 KB each")
     parser.add_argument("--samples", type=positive, default=5)
     parser.add_argument("--count", type=positive, default=2_000, help="transfers per sample")
     parser.add_argument("--keep", action="store_true", help="leave the databases, and take those that are there")

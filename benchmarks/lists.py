@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lists", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("--rows", type=positive, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--whole", type=int, default=history.WHOLE, help="up to this size all rows are made")
-    parser.add_argument("--bare", action="store_true", help="beyond it only transfers, 0.6 KB each")
+    parser.add_argument("--bare", action="store_true", help="beyond it only transfers, 0.5 KB each")
     parser.add_argument("--requests", type=positive, default=REQUESTS, help="per list")
     parser.add_argument("--keep", action="store_true", help="leave the databases")
     parser.add_argument("--output", type=new_file)
