@@ -1,4 +1,7 @@
-"""What people do to investors and accounts in the console besides editing them: compliance, and bank details."""
+"""What people do to investors and accounts in the console besides editing them: compliance, and bank details.
+
+Longer than most modules: what people read and do on the pages of investors and accounts.
+"""
 
 from __future__ import annotations
 

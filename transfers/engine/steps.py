@@ -1,4 +1,7 @@
-"""What the engine does with a claimed batch of each step: gather, one service call, calls, one service call."""
+"""What the engine does with a claimed batch of each step: gather, one service call, calls, one service call.
+
+Longer than most modules: one handler for each step, and what they share.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""The rows of the treasury, with what the database keeps true of them, which makes this longer than most modules."""
+
 from __future__ import annotations
 
 from typing import ClassVar

@@ -1,5 +1,7 @@
 """Money that comes to the settlement account and that no instruction of ours explains (S1), or that went back to whom
 it came from (S3); and charges of the bank on no payment (F1). Whose a receipt is, is found in `identifying`.
+
+Longer than most modules: all that becomes of money under no key of ours.
 """
 
 from __future__ import annotations

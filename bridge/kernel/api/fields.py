@@ -1,4 +1,7 @@
-"""Fields that take exactly what the API documents, and serializers that refuse names they do not know."""
+"""Fields that take exactly what the API documents, and serializers that refuse names they do not know.
+
+Longer than most modules: every kind of value that the API reads.
+"""
 
 from __future__ import annotations
 
