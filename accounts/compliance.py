@@ -20,6 +20,7 @@ from bridge.kernel.results import Actor, Change, Role, only
 
 CHANGE_DETAILS = "account.change_details"
 NUMBER_FIELDS = ("number_sealed", "number_last4", "number_index", "iban", "number_valid")
+DETAIL_FIELDS = ("routing_number", "owner_name", "owner_confirmed", *NUMBER_FIELDS)
 PROFILE_FIELDS = (
     "accredited",
     "accredited_until",
@@ -109,13 +110,13 @@ def sealed_number(*, account_id: uuid.UUID, number: str) -> dict[str, Any]:
 def _change(approval: Approval, actor: Actor, at: datetime) -> None:
     row = InvestorAccount.objects.select_for_update(no_key=True).get(pk=approval.subject_id)
     payload = approval.payload
-    for name in ("routing_number", "owner_name", "owner_confirmed", *NUMBER_FIELDS):
+    for name in DETAIL_FIELDS:
         if name in payload:
             setattr(row, name, payload[name])
     row.details_changed_at = at
     row.details_verified_at = at if payload.get("verified") else None
     row.version += 1
-    row.save()
+    row.save(update_fields=[*DETAIL_FIELDS, "details_changed_at", "details_verified_at", "version"])
     data = {"last4": row.number_last4, "why": payload["why"], "approval": approval.id}
     fact = events.Fact("account", row.id, "account.details_changed", row.status, row.version, data)
     events.append(facts=[fact], actor=actor, at=at)

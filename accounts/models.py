@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from bridge.kernel import crypto, ids
 from bridge.kernel.checksums import iban_is_valid, looks_like_iban
 from bridge.kernel.fields import Key
-from bridge.kernel.guards import append_only
+from bridge.kernel.guards import append_only, never_deleted, stays_what_it_is
 from bridge.kernel.rails import Rail
 
 
@@ -38,6 +38,7 @@ class Investor(models.Model):
 
     class Meta:
         ordering: ClassVar = ["legal_name"]
+        triggers: ClassVar = [never_deleted(), stays_what_it_is("id", "created_at")]
 
     def __str__(self) -> str:
         return self.legal_name
@@ -96,6 +97,7 @@ class InvestorAccount(models.Model):
                 name="account_acknowledged_within_begun",
             ),
         ]
+        triggers: ClassVar = [never_deleted(), stays_what_it_is("id", "investor_id", "currency", "created_at")]
 
     def __str__(self) -> str:
         return f"{self.name} ···{self.number_last4}"

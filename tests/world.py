@@ -179,11 +179,12 @@ class World:
             if self.deliver_callbacks:
                 self.store_callback(institution, message, report)
 
-    def store_callback(self, institution: str, message: str, report: Report) -> None:
+    def store_callback(self, institution: str, message: str, report: Report, **other: Any) -> None:
+        """As the bank said it; `other`: what it said in other words than a report can."""
         InboundCallback.objects.get_or_create(
             institution=institution,
             callback_id=message,
-            defaults={"body": {"data": _as_sent(report)}, "received_at": clock.now()},
+            defaults={"body": {"data": {**_as_sent(report), **other}}, "received_at": clock.now()},
         )
 
     # --- the end of every test

@@ -23,8 +23,13 @@ def _event_of(row: str) -> str:
     )
 
 
+def _worth(row: str) -> str:
+    return ", ".join(f"{row}.{name}" for name in ("amount", "cut_back", "fund_id", "refund_account_id", "approved_by"))
+
+
 def lifecycle_kept() -> pgtrigger.Trigger:
-    """A changed state needs a legal edge, the next version, and the event that says so, in this transaction.
+    """A changed state needs a legal edge, the next version, and the event that says so, in this transaction. So does
+    what the transfer is worth, where it goes and who approved it, but for the edge.
 
     An id never changes: with another one, a row would not be compared with what it was.
     """
@@ -43,7 +48,8 @@ def lifecycle_kept() -> pgtrigger.Trigger:
                     AND ((b.state, a.state) NOT IN (VALUES {_EDGES}) OR a.version <> b.version + 1)
                 ),
                 count(*) FILTER (
-                    WHERE (a.version <> b.version OR a.state <> b.state) AND {_event_of("a")} IS NOT TRUE
+                    WHERE (a.version, a.state, {_worth("a")}) IS DISTINCT FROM (b.version, b.state, {_worth("b")})
+                    AND (a.version = b.version OR {_event_of("a")} IS NOT TRUE)
                 )
             INTO lost, illegal, unrecorded
             FROM before AS b LEFT JOIN after AS a USING (id);
@@ -81,15 +87,4 @@ def birth_recorded() -> pgtrigger.Trigger:
             END IF;
             RETURN NULL;
         """,
-    )
-
-
-def never_deleted() -> pgtrigger.Trigger:
-    """A transfer stays for ever: sums over those that are left would never tell that one is gone."""
-    return pgtrigger.Trigger(
-        name="never_deleted",
-        level=pgtrigger.Statement,
-        when=pgtrigger.Before,
-        operation=pgtrigger.Delete | pgtrigger.Truncate,
-        func="RAISE EXCEPTION 'never_deleted: % of % is refused', TG_OP, TG_TABLE_NAME;",
     )

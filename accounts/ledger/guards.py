@@ -49,25 +49,3 @@ def entries_balance() -> pgtrigger.Trigger:
             RETURN NULL;
         """,
     )
-
-
-def never_deleted() -> pgtrigger.Trigger:
-    """An account stays for ever: its entries do."""
-    return pgtrigger.Trigger(
-        name="never_deleted",
-        level=pgtrigger.Statement,
-        when=pgtrigger.Before,
-        operation=pgtrigger.Delete | pgtrigger.Truncate,
-        func="RAISE EXCEPTION 'never_deleted: % of % is refused', TG_OP, TG_TABLE_NAME;",
-    )
-
-
-def stays_what_it_is() -> pgtrigger.Trigger:
-    """Whose account it is, of what kind and currency, never changes; nor does the number by which entries name it."""
-    return pgtrigger.Trigger(
-        name="stays_what_it_is",
-        level=pgtrigger.Statement,
-        when=pgtrigger.Before,
-        operation=pgtrigger.UpdateOf("id", "owner_id", "kind", "currency"),
-        func="RAISE EXCEPTION 'stays_what_it_is: only the balance of a ledger account changes';",
-    )

@@ -5,11 +5,11 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.ledger.guards import entries_balance, never_deleted, stays_what_it_is
+from accounts.ledger.guards import entries_balance
 from accounts.ledger.kinds import SIGNED_KINDS, Kind
 from bridge.events.fields import CurrentTransaction, Xid8Field
 from bridge.kernel import ids
-from bridge.kernel.guards import append_only
+from bridge.kernel.guards import append_only, never_deleted, stays_what_it_is
 
 
 class LedgerAccount(models.Model):
@@ -36,7 +36,7 @@ class LedgerAccount(models.Model):
                 name="ledger_balance_not_negative",
             ),
         ]
-        triggers: ClassVar = [never_deleted(), stays_what_it_is()]
+        triggers: ClassVar = [never_deleted(), stays_what_it_is("id", "owner_id", "kind", "currency")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.currency}"

@@ -2,10 +2,28 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
 from bridge.kernel import ids
+from bridge.kernel.guards import never_deleted, stays_ended, stays_what_it_is
+
+ASKED = (
+    "id",
+    "kind",
+    "subject_type",
+    "subject_id",
+    "summary",
+    "payload",
+    "seen",
+    "bound_hash",
+    "reason",
+    "maker",
+    "maker_role",
+    "created_at",
+    "expires_at",
+)
 
 
 class Approval(models.Model):
@@ -13,7 +31,7 @@ class Approval(models.Model):
 
     `payload` is what will be done, `seen` what the subject looked like when it was asked; if the subject has changed
     when somebody decides, the approval is void. One open request per subject. Superusers are not exempt: the CHECK
-    knows no roles.
+    knows no roles. What was asked never changes, and a decision is made once.
     """
 
     class State(models.TextChoices):
@@ -58,6 +76,15 @@ class Approval(models.Model):
                 condition=Q(state="open", decided_at__isnull=True) | (~Q(state="open") & Q(decided_at__isnull=False)),
                 name="approval_decided_once",
             ),
+            models.CheckConstraint(
+                condition=Q(state__in=["open", "approved", "rejected", "withdrawn", "void", "expired"]),
+                name="approval_known_state",
+            ),
+        ]
+        triggers: ClassVar = [
+            never_deleted(),
+            stays_what_it_is(*ASKED),
+            stays_ended(~pgtrigger.Q(old__state="open")),
         ]
 
     def __str__(self) -> str:

@@ -76,6 +76,7 @@ class Epoch(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-number"]
+        triggers: ClassVar = [append_only()]
 
     def __str__(self) -> str:
         return f"Epoch {self.number}"

@@ -14,3 +14,37 @@ def append_only() -> pgtrigger.Trigger:
         operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
         func="RAISE EXCEPTION 'append_only: % of % is refused, its rows are permanent', TG_OP, TG_TABLE_NAME;",
     )
+
+
+def never_deleted() -> pgtrigger.Trigger:
+    """A row stays for ever: sums over those that are left would never tell that one is gone."""
+    return pgtrigger.Trigger(
+        name="never_deleted",
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Delete | pgtrigger.Truncate,
+        func="RAISE EXCEPTION 'never_deleted: % of % is refused', TG_OP, TG_TABLE_NAME;",
+    )
+
+
+def stays_what_it_is(*columns: str) -> pgtrigger.Trigger:
+    """No UPDATE names these columns, not even to what they are: once per statement, which costs a batch nothing."""
+    return pgtrigger.Trigger(
+        name="stays_what_it_is",
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        operation=pgtrigger.UpdateOf(*columns),
+        func=f"RAISE EXCEPTION 'stays_what_it_is: of % these never change: {', '.join(columns)}', TG_TABLE_NAME;",
+    )
+
+
+def stays_ended(ended: pgtrigger.Q) -> pgtrigger.Trigger:
+    """What has come to its end is never changed again. Row by row: for tables of which few rows change at a time."""
+    return pgtrigger.Trigger(
+        name="stays_ended",
+        level=pgtrigger.Row,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        condition=ended,
+        func="RAISE EXCEPTION 'stays_ended: this row of % is decided and does not change', TG_TABLE_NAME;",
+    )

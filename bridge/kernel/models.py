@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from django.db import models
 
+from bridge.kernel.guards import append_only
+
 
 class ClockOffset(models.Model):
     """How far the sandbox's clock is ahead of the database's. One row at most, none outside a sandbox."""
@@ -42,6 +44,7 @@ class IdempotencyKey(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["principal", "method", "route", "key"], name="idempotency_key_once"),
         ]
+        triggers = [append_only()]
 
     def __str__(self) -> str:
         return f"{self.method} {self.route} {self.key}"

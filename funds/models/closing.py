@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
 from bridge.kernel import ids
+from bridge.kernel.guards import never_deleted, stays_ended, stays_what_it_is
 from funds.models.fund import Fund
 
 
@@ -48,6 +50,22 @@ class Closing(models.Model):
                 condition=Q(state="running", ended_at__isnull=True) | (~Q(state="running") & Q(ended_at__isnull=False)),
                 name="closing_ended_once",
             ),
+            models.CheckConstraint(condition=Q(made_by__gt="", approved_by__gt=""), name="closing_named_people"),
+        ]
+        triggers: ClassVar = [
+            never_deleted(),
+            stays_what_it_is(
+                "id",
+                "fund_id",
+                "kind",
+                "parameters",
+                "plan_hash",
+                "made_by",
+                "approved_by",
+                "approval_id",
+                "created_at",
+            ),
+            stays_ended(~pgtrigger.Q(old__state="running")),
         ]
 
     def __str__(self) -> str:
@@ -87,6 +105,11 @@ class ClosingStep(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["closing", "transfer_id"], name="closing_step_once"),
             models.CheckConstraint(condition=Q(keep__gte=0) & Q(give_back__gte=0), name="closing_step_not_negative"),
+        ]
+        triggers: ClassVar = [
+            never_deleted(),
+            stays_what_it_is("id", "closing_id", "transfer_id", "action", "keep", "give_back"),
+            stays_ended(pgtrigger.Q(old__state="done")),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeBoundary, RangeOperators
 from django.db import models
@@ -12,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import Investor
 from bridge.kernel import ids
-from bridge.kernel.guards import append_only
+from bridge.kernel.guards import append_only, never_deleted, stays_ended
 from funds.models.fund import Fund
 
 
@@ -45,10 +46,21 @@ class _Period(Func):
     output_field = DateTimeRangeField()
 
 
+def _in_force_or_discarded() -> pgtrigger.Q:
+    """Only the end of what is active changes, and comes nearer."""
+    kept = ("id", "number", "rule", "fund", "values", "state", "effective_from", "note", "made_by", "activated_by")
+    changed = pgtrigger.Q(old__effective_to__lt=pgtrigger.F("new__effective_to"))
+    changed |= pgtrigger.Q(old__effective_to__isnull=False, new__effective_to__isnull=True)
+    for name in (*kept, "created_at"):
+        changed |= pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")})
+    return pgtrigger.Q(old__state="discarded") | pgtrigger.Q(old__state="active") & changed
+
+
 class RuleParameters(models.Model):
     """Values of one rule, for one fund or (without a fund) for all, in force for a time. Draft → active by two people.
 
-    For one rule and fund no two active rows are in force at once: the database excludes it.
+    For one rule and fund no two active rows are in force at once: the database excludes it. Of an active row only the
+    end changes, to an earlier one.
     """
 
     class State(models.TextChoices):
@@ -100,6 +112,7 @@ class RuleParameters(models.Model):
                 condition=Q(state="active"),
             ),
         ]
+        triggers: ClassVar = [never_deleted(), stays_ended(_in_force_or_discarded())]
 
     def __str__(self) -> str:
         return f"{self.rule} #{self.number}"
@@ -128,6 +141,7 @@ class RuleOverride(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=~Q(approved_by=F("made_by")), name="override_two_people"),
             models.CheckConstraint(condition=~Q(why=""), name="override_says_why"),
+            models.CheckConstraint(condition=Q(made_by__gt="", approved_by__gt=""), name="override_named_people"),
         ]
         triggers: ClassVar = [append_only()]
 

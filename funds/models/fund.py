@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from bridge.kernel import crypto, ids
+from bridge.kernel.guards import never_deleted, stays_what_it_is
 from bridge.kernel.rails import Rail
 
 
@@ -96,6 +97,7 @@ class Fund(models.Model):
             ),
             models.UniqueConstraint(fields=["institution", "number_index"], name="fund_account_number_once"),
         ]
+        triggers: ClassVar = [never_deleted(), stays_what_it_is("id", "currency", "created_at")]
 
     def __str__(self) -> str:
         return self.name

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from accounts.models import Investor
 from bridge.kernel import ids
 from bridge.kernel.fields import Key
+from bridge.kernel.guards import never_deleted, stays_what_it_is
 from funds.models.fund import Fund
 
 
@@ -36,6 +37,7 @@ class FundCapacity(models.Model):
             ),
             models.CheckConstraint(condition=Q(reserved__gte=0) & Q(confirmed__gte=0), name="capacity_not_negative"),
         ]
+        triggers: ClassVar = [never_deleted(), stays_what_it_is("fund_id")]
 
     def __str__(self) -> str:
         return f"Capacity of {self.fund_id}"
@@ -57,6 +59,7 @@ class Allocation(models.Model):
             models.UniqueConstraint(fields=["fund", "investor"], name="allocation_once"),
             models.CheckConstraint(condition=Q(reserved__gte=0) & Q(confirmed__gte=0), name="allocation_not_negative"),
         ]
+        triggers: ClassVar = [never_deleted(), stays_what_it_is("id", "fund_id", "investor_id", "created_at")]
 
     def __str__(self) -> str:
         return f"{self.investor_id} in {self.fund_id}"
@@ -89,6 +92,7 @@ class Reservation(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [models.CheckConstraint(condition=Q(amount__gt=0), name="reservation_positive")]
+        triggers: ClassVar = [never_deleted(), stays_what_it_is("id", "transfer_id", "created_at")]
         # Few ever are: an investor's places are shown without a look at all that was ever reserved in them.
         indexes: ClassVar = [models.Index(fields=["allocation"], condition=Q(quiet=True), name="reservation_quiet")]
 

@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from bridge.kernel.guards import never_deleted, stays_what_it_is
+
 
 class InboundCallback(models.Model):
     """A signed message from an institution, stored before it is acknowledged and processed afterwards.
@@ -23,6 +25,10 @@ class InboundCallback(models.Model):
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["institution", "callback_id"], name="callback_once"),
+        ]
+        triggers: ClassVar = [
+            never_deleted(),
+            stays_what_it_is("id", "institution", "callback_id", "body", "received_at"),
         ]
         indexes: ClassVar = [
             models.Index(fields=["id"], name="callback_waiting", condition=models.Q(processed_at__isnull=True)),

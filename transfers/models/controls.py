@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import Investor
 from bridge.kernel import ids
+from bridge.kernel.guards import never_deleted, stays_ended, stays_what_it_is
 from funds.models import Fund
-from transfers.guards import never_deleted
 
 
 class Stop(models.Model):
@@ -74,7 +75,11 @@ class Stop(models.Model):
                 nulls_distinct=False,
             ),
         ]
-        triggers: ClassVar = [never_deleted()]
+        triggers: ClassVar = [
+            never_deleted(),
+            stays_what_it_is("id", "scope", "institution", "fund_id", "investor_id", "set_by", "set_by_name", "set_at"),
+            stays_ended(pgtrigger.Q(old__lifted_at__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"stop of {self.get_scope_display()}"

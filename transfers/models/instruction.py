@@ -9,9 +9,30 @@ from accounts.models import InvestorAccount
 from bridge.kernel import ids
 from bridge.kernel.fields import Key
 from bridge.kernel.gateway import InstructionKind
+from bridge.kernel.guards import never_deleted, stays_what_it_is
 from bridge.kernel.rails import Rail
 from transfers.models.transfer import Transfer
 from transfers.states import LIVE, UNANSWERED, InstructionState
+
+_LIVE = [str(state) for state in LIVE]
+_TERMS = (
+    "id",
+    "transfer_id",
+    "kind",
+    "attempt",
+    "account_id",
+    "fund_id",
+    "institution",
+    "rail",
+    "key",
+    "amount",
+    "currency",
+    "reference",
+    "recalls_id",
+    "submitted_at",
+    "key_expires_at",
+    "created_at",
+)
 
 
 class BankInstruction(models.Model):
@@ -19,7 +40,7 @@ class BankInstruction(models.Model):
 
     Amounts are minor units of `currency`: `amount` was ordered, `settled_amount` credited so far, `fee` kept on the
     way, `returned_amount` sent back afterwards, `return_fee` kept of that. A retry is a new row with `attempt + 1` and
-    a new key.
+    a new key. What was ordered, and under which key, never changes.
     """
 
     class Kind(models.TextChoices):
@@ -114,7 +135,17 @@ class BankInstruction(models.Model):
                 condition=Q(kind="recall", recalls__isnull=False) | (~Q(kind="recall") & Q(recalls__isnull=True)),
                 name="recall_names_its_deposit",
             ),
+            # What has ended does not come back to life by a change of its state alone.
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=_LIVE, ended_at__isnull=True, settled_at__isnull=True, settled_amount=0, returned_amount=0
+                )
+                | Q(state="rejected", ended_at__isnull=False, settled_at__isnull=True, settled_amount=0)
+                | Q(state__in=["settled", "returned"], ended_at__isnull=False, settled_at__isnull=False),
+                name="instruction_ended_as_it_says",
+            ),
         ]
+        triggers: ClassVar = [never_deleted(), stays_what_it_is(*_TERMS)]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.attempt} {self.state}"

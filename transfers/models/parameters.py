@@ -43,6 +43,7 @@ class Parameters(models.Model):
             ),
             models.CheckConstraint(condition=~Q(why=""), name="parameters_say_why"),
             models.CheckConstraint(condition=~Q(approved_by=F("made_by")), name="parameters_two_people"),
+            models.CheckConstraint(condition=Q(made_by__gt="", approved_by__gt=""), name="parameters_named_people"),
             models.CheckConstraint(
                 condition=Q(effective_from__gte=F("created_at")), name="parameters_never_change_the_past"
             ),

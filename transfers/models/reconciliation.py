@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from bridge.kernel import ids
-from bridge.kernel.guards import append_only
+from bridge.kernel.guards import append_only, never_deleted, stays_ended, stays_what_it_is
 
 
 class BankStatement(models.Model):
@@ -54,6 +55,7 @@ class ReconciliationRun(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        triggers: ClassVar = [append_only()]
 
     def __str__(self) -> str:
         return f"Reconciliation of {self.date}"
@@ -101,6 +103,20 @@ class Break(models.Model):
             models.CheckConstraint(
                 condition=Q(resolved_at__isnull=True) | ~Q(resolution=""), name="break_resolution_says_why"
             ),
+        ]
+        triggers: ClassVar = [
+            never_deleted(),
+            stays_what_it_is(
+                "id",
+                "institution",
+                "reference",
+                "instruction_id",
+                "transfer_id",
+                "currency",
+                "date",
+                "first_seen_at",
+            ),
+            stays_ended(pgtrigger.Q(old__resolved_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -10,13 +10,28 @@ from django_fsm import transition
 from accounts.models import Investor, InvestorAccount
 from bridge.kernel import ids
 from bridge.kernel.fields import Key, StateField
+from bridge.kernel.guards import never_deleted, stays_what_it_is
 from bridge.kernel.money import MAX_AMOUNT
 from funds.models import Fund
 from transfers.blockers import BLOCKERS, of
-from transfers.guards import birth_recorded, lifecycle_kept, never_deleted
+from transfers.guards import birth_recorded, lifecycle_kept
 from transfers.states import NextStep, State
 
 S = State
+_TERMS = (
+    "id",
+    "family_id",
+    "source_account_id",
+    "account_seq",
+    "investor_id",
+    "requested_amount",
+    "currency",
+    "external_id",
+    "requested_by",
+    "split_from_id",
+    "livemode",
+    "created_at",
+)
 
 
 class Transfer(models.Model):
@@ -98,8 +113,13 @@ class Transfer(models.Model):
             models.CheckConstraint(
                 condition=Q(approved_by="") | ~Q(approved_by=F("requested_by")), name="transfer_checker_is_not_maker"
             ),
+            models.CheckConstraint(
+                condition=Q(split_from__isnull=True, family_id=F("id"))
+                | (Q(split_from__isnull=False) & ~Q(split_from=F("id")) & ~Q(family_id=F("id"))),
+                name="transfer_family_begins_with_one",
+            ),
         ]
-        triggers: ClassVar = [lifecycle_kept(), birth_recorded(), never_deleted()]
+        triggers: ClassVar = [lifecycle_kept(), birth_recorded(), never_deleted(), stays_what_it_is(*_TERMS)]
 
     # Of the unit of work that has the row in hand (`Batch`): the state in its last event, how many it
     # wrote, and what the row was after the last.

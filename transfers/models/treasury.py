@@ -9,8 +9,8 @@ from django.db import models
 from django.db.models import Q
 
 from bridge.kernel import ids
+from bridge.kernel.guards import never_deleted, stays_ended
 from bridge.kernel.money import MAX_AMOUNT
-from transfers.guards import never_deleted
 from transfers.models.transfer import Transfer
 
 
@@ -195,6 +195,7 @@ class FloatMovement(models.Model):
                 ],
             ),
             shown_once("shown_by"),
+            stays_ended(pgtrigger.Q(old__reversed_at__isnull=False)),
             never_deleted(),
         ]
 

@@ -94,7 +94,7 @@ def test_outside_a_sandbox_there_is_nothing_here(service: Any) -> None:
 
 def test_what_was_rejected_settles_after_all(withdrawing: Any, served: SandboxProcess, service: Any) -> None:
     service.post(f"{URL}/transfers/{withdrawing.public_id}/reject", {"code": "R29"})
-    withdrawing.instructions.update(state="rejected")  # what the callback would tell Bridge
+    withdrawing.instructions.update(state="rejected", ended_at=clock.now())  # what the callback would tell Bridge
 
     answer = service.post(f"{URL}/transfers/{withdrawing.public_id}/settle", {"again": True})
 

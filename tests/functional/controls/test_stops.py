@@ -221,6 +221,6 @@ class TestTheDatabase:
         row = stop()
         row.lifted_at, row.lifted_by, row.lift_asked_by = clock.now(), "a", "a"
         with pytest.raises(IntegrityError, match="stop_lifted_by_two_people"), transaction.atomic():
-            row.save()
+            row.save(update_fields=["lifted_at", "lifted_by", "lift_asked_by"])
         with pytest.raises(DatabaseError, match="never_deleted"), transaction.atomic():
             Stop.objects.all().delete()

@@ -46,6 +46,7 @@ def contents(rows: Iterable[Model]) -> list[dict[str, Any]]:
     return sorted((vars(row) | {"_state": None} for row in rows), key=str)
 
 
+@pytest.mark.usefixtures("transactional_db", "unguarded")
 class TestAddingNumbers:
     def test_each_row_gets_its_own_and_the_others_nothing(self) -> None:
         first, second, other = (keep(key, {}).pk for key in ("one", "two", "three"))

@@ -64,6 +64,7 @@ def test_nothing_asks_nothing() -> None:
     assert len(seen) == 0
 
 
+@pytest.mark.usefixtures("db", "unguarded")
 def test_a_row_may_be_changed_twice() -> None:
     bulk.insert(IdempotencyKey, keys("one", "two"))
     first, second = IdempotencyKey.objects.order_by("key")
@@ -87,6 +88,7 @@ def test_many_rows_go_after_what_waits() -> None:
     assert len(seen) == 2
 
 
+@pytest.mark.usefixtures("db", "unguarded")
 def test_what_is_checked_is_told_how_many() -> None:
     (row,) = keys("one")
     row.save()
@@ -101,6 +103,7 @@ def test_what_is_checked_is_told_how_many() -> None:
     assert told == [("found", 1), ("missing", 0), ("at once", 1)]
 
 
+@pytest.mark.usefixtures("db", "unguarded")
 def test_a_check_that_raises_takes_the_transaction_with_it() -> None:
     (row,) = keys("one")
     row.save()

@@ -14,9 +14,10 @@ from accounts.models import BalanceObservation, InvestorAccount
 from bridge.kernel import bulk, ids
 from funds.models import Allocation, FundCapacity, Reservation, Verification
 from tests.integration.ledger.books import refused
+from tests.integration.transfers.test_lifecycle_trigger import newborn, record_birth, write_event
 from tests.world import World
 from transfers.models import BankInstruction, Transfer, Work
-from transfers.states import LIVE, UNANSWERED, InstructionState, NextStep
+from transfers.states import LIVE, UNANSWERED, InstructionState, NextStep, State
 
 NOT_LIVE = [state for state in InstructionState if state not in LIVE]
 
@@ -43,6 +44,10 @@ def instruction(transfer: Transfer, **given: Any) -> BankInstruction:
     }
     if values["kind"] in ("deposit", "recall"):
         values.setdefault("fund", transfer.fund)
+    if values["state"] in NOT_LIVE:
+        values.setdefault("ended_at", transfer.created_at)
+    if values["state"] in (InstructionState.SETTLED, InstructionState.RETURNED):
+        values.setdefault("settled_at", transfer.created_at)
     return BankInstruction(**values)
 
 
@@ -76,7 +81,7 @@ class TestInstructions:
         old.save()
         instruction(transfer, attempt=2, state=InstructionState.SUBMITTED).save()
         with refused("instruction_one_live"):
-            BankInstruction.objects.filter(pk=old.pk).update(state=InstructionState.SUBMITTED)
+            BankInstruction.objects.filter(pk=old.pk).update(state=InstructionState.SUBMITTED, ended_at=None)
 
     @pytest.mark.parametrize("second", UNANSWERED)
     @pytest.mark.parametrize("first", UNANSWERED)
@@ -115,7 +120,7 @@ class TestInstructions:
             ({"fee": -1}, "instruction_facts"),
             ({"kind": "withdrawal", "account": None}, "withdrawal_has_account"),
             ({"kind": "deposit", "fund": None}, "instruction_at_a_fund"),
-            ({"state": "lost"}, "instruction_known_state"),
+            ({"state": "lost"}, "instruction_known_state|instruction_ended_as_it_says"),
         ],
     )
     def test_impossible_values(self, transfer: Transfer, values: dict[str, Any], constraint: str) -> None:
@@ -141,19 +146,25 @@ class TestTransfers:
             Transfer.objects.filter(pk=transfer.pk).update(blocker_code="mystery")
 
     def test_nobody_approves_what_he_asked_for(self, transfer: Transfer) -> None:
+        version = transfer.version + 1
+        write_event(transfer.pk, State(transfer.state), version)
         with refused("transfer_checker_is_not_maker"):
-            Transfer.objects.filter(pk=transfer.pk).update(approved_by=F("requested_by"))
+            Transfer.objects.filter(pk=transfer.pk).update(approved_by=F("requested_by"), version=version)
 
     def test_somebody_else_approves(self, transfer: Transfer) -> None:
-        Transfer.objects.filter(pk=transfer.pk).update(approved_by="another")
+        version = transfer.version + 1
+        write_event(transfer.pk, State(transfer.state), version)
+        Transfer.objects.filter(pk=transfer.pk).update(approved_by="another", version=version)
 
     def test_two_transfers_never_share_a_place_in_the_order_of_their_account(
         self, bridge: World, transfer: Transfer
     ) -> None:
         other = bridge.request(transfer.source_account, transfer.fund, 2_000_000)
         assert other.account_seq == transfer.account_seq + 1
+        third = newborn(transfer, State.APPROVED, account_seq=transfer.account_seq)
         with refused("transfer_order"):
-            Transfer.objects.filter(pk=other.pk).update(account_seq=transfer.account_seq)
+            record_birth(third)
+            third.save(force_insert=True)
 
     @pytest.mark.parametrize("statement", ["DELETE FROM transfers_transfer", "TRUNCATE transfers_transfer CASCADE"])
     def test_a_transfer_stays_for_ever(self, transfer: Transfer, statement: str) -> None:

@@ -138,7 +138,7 @@ class TestEdges:
         """A rejected transfer has no rows that refer to it, so foreign keys alone would let it go."""
         transfer = bridge.request(bridge.account(), bridge.fund(minimum=1_000_001), 1_000_000)
         assert transfer.state == "rejected"
-        with refused("illegal_transition"), connection.cursor() as cursor:
+        with refused("stays_what_it_is"), connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE transfers_transfer SET id = %s, state = 'approved' WHERE id = %s", [ids.new_id(), transfer.id]
             )
