@@ -14,6 +14,7 @@ class TransfersConfig(AppConfig):
             checks,
             closing_approvals,
             float_approvals,
+            kept_checks,
             manual_outcomes,
             money_approvals,
             receipt_approvals,
@@ -23,6 +24,7 @@ class TransfersConfig(AppConfig):
         from transfers.controls import approvals as control_approvals  # noqa: PLC0415
 
         checks.register()
+        kept_checks.register()
         approvals.register()
         manual_outcomes.register()
         closing_approvals.register()

@@ -91,10 +91,12 @@ _MUST_RESERVE = tuple(state for state in RESERVING if state != State.WITHDRAWN)
 PLACES = f"""
     SELECT t.id AS transfer, t.state, t.amount, r.state AS reservation, r.amount AS reserved
     FROM transfers_transfer AS t LEFT JOIN funds_reservation AS r ON r.transfer_id = t.id
+    LEFT JOIN funds_allocation AS a ON a.id = r.allocation_id
     WHERE (r.state = 'reserved' AND t.state NOT IN ({_list(RESERVING)}))
         OR (t.state IN ({_list(_MUST_RESERVE)}) AND (r.state IS DISTINCT FROM 'reserved' OR r.amount <> t.amount))
         OR ((r.state IS NOT DISTINCT FROM 'confirmed') <> (t.state = 'completed'))
         OR (r.state = 'confirmed' AND r.amount <> t.amount)
+        OR (r.state <> 'released' AND (a.fund_id, a.investor_id) IS DISTINCT FROM (t.fund_id, t.investor_id))
 """
 
 EVENTS = """

@@ -40,10 +40,31 @@ REVERSED = """
     WHERE (m.reversed_at IS NULL) <> (x.id IS NULL)
 """
 
+# In the account that says what it is: what came in in suspense, the firm's own money, what the bank took.
+AMOUNTS = """
+    WITH named AS (
+        SELECT id, 'receipt' AS what, opened_by AS posting, 'suspense' AS kind, amount, currency FROM transfers_receipt
+        UNION ALL
+        SELECT id, 'receipt', closed_by, 'suspense', -amount, currency FROM transfers_receipt
+        WHERE closed_by IS NOT NULL
+        UNION ALL
+        SELECT id, 'movement', posting_id, CASE kind WHEN 'charge' THEN 'fees' ELSE 'firm_advance' END,
+            CASE kind WHEN 'taken_out' THEN -amount ELSE amount END, currency
+        FROM transfers_floatmovement
+    )
+    SELECT n.id, n.what, n.posting, n.amount, n.currency, coalesce(b.amount, 0) AS booked
+    FROM named AS n LEFT JOIN LATERAL (
+        SELECT sum(e.amount) AS amount FROM ledger_entry AS e JOIN ledger_ledgeraccount AS a ON a.id = e.account_id
+        WHERE e.posting_id = n.posting AND a.kind = n.kind AND a.currency = n.currency
+    ) AS b ON true
+    WHERE b.amount IS DISTINCT FROM n.amount
+"""
+
 
 def register() -> None:
     register_invariants(
         Invariant("I12 suspense", "Suspense is the sum of the unidentified receipts, per currency.", SUSPENSE),
         Invariant("I12 booked", "Each receipt and movement of the float has its postings, and they have it.", BOOKED),
+        Invariant("I12 amounts", "The postings of each receipt and movement are of its amount and currency.", AMOUNTS),
         Invariant("I12 reversed", "A movement of the float counts as reversed when its posting is.", REVERSED),
     )

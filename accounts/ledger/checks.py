@@ -30,6 +30,22 @@ TAGGED = """
     WHERE e.transfer_id IS NULL AND a.kind NOT IN ('suspense', 'outside', 'fees', 'firm_advance')
 """
 
+# Only an X2 reverses, it negates every line, and each posting follows a row of the table.
+ROWS = """
+    SELECT id AS posting, row, reverses_id AS reverses, 'is no row of the posting table' AS wrong
+    FROM ledger_posting WHERE row !~ '^(W[1-5]|D[1-5]|R[1-5]|A[1-4]|S[1-3]|F1|Z[12]|X[12])$'
+    UNION ALL
+    SELECT id, row, reverses_id, 'an X2 reverses a posting, and nothing else does'
+    FROM ledger_posting WHERE (row = 'X2') <> (reverses_id IS NOT NULL)
+    UNION ALL
+    SELECT DISTINCT x.id, x.row, x.reverses_id, 'does not negate what it reverses'
+    FROM (
+        SELECT p.id, p.row, p.reverses_id FROM ledger_posting AS p
+        JOIN ledger_entry AS e ON e.posting_id IN (p.id, p.reverses_id)
+        WHERE p.reverses_id IS NOT NULL
+        GROUP BY p.id, p.row, p.reverses_id, e.account_id, e.transfer_id HAVING sum(e.amount) <> 0
+    ) AS x
+"""
 
 KEYS = """
     SELECT e.id AS entry, e.posting_id AS posting, e.account_id AS account, 'points to nothing' AS wrong
@@ -44,6 +60,7 @@ def register() -> None:
     register_invariants(
         Invariant("I1", "Every posting has entries, which sum to zero per currency.", ZERO_SUM),
         Invariant("I1 keys", "Every entry belongs to a posting and to an account.", KEYS),
+        Invariant("I1 rows", "Every posting follows a row of the table, and an X2 negates what it reverses.", ROWS),
         Invariant("I2", "Every balance equals the sum of its entries.", RUNNING_BALANCE),
         Invariant("I9", "No account is below zero except cash, fees, outside and firm_advance.", NOT_NEGATIVE),
         Invariant("I9 tags", "Every entry carries its transfer, except what concerns no transfer.", TAGGED),

@@ -8,3 +8,8 @@ class ApprovalsConfig(AppConfig):
     label = "approvals"
     verbose_name = "Approvals"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from bridge.approvals import checks  # noqa: PLC0415  models are ready only now
+
+        checks.register()

@@ -23,7 +23,7 @@ RETURN_FEE = "return_fee"  # what the institution of the one who sends it back c
 # What each row of the posting table says about its instruction: which lines are the payment itself, its return, its
 # fee. What arrives at the settlement account may repay the firm's open advance first; of a returned deposit or refund
 # that counts which came back to us.
-_FACETS = """
+FACETS = """
     CASE
         WHEN p.row IN ('W2', 'W5') AND a.kind IN ('clearing', 'firm_advance') THEN 'settled'
         WHEN p.row IN ('D2', 'D5', 'R2', 'R5') AND a.kind = 'cash' THEN 'settled'
@@ -36,7 +36,7 @@ _FACETS = """
 _BOOKED = f"""
     SELECT m.instruction_id, m.transfer_id, m.facet, m.day, sum(m.amount)::bigint, max(m.created_at) FROM (
         SELECT p.instruction_id, p.transfer_id, (p.effective_at AT TIME ZONE 'UTC')::date AS day,
-            {_FACETS} AS facet, e.amount, p.created_at
+            {FACETS} AS facet, e.amount, p.created_at
         FROM ledger_posting AS p
         JOIN ledger_entry AS e ON e.posting_id = p.id
         JOIN ledger_ledgeraccount AS a ON a.id = e.account_id

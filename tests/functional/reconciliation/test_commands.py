@@ -188,6 +188,7 @@ class TestCheckLedger:
         assert {item["name"]: item["holds"] for item in body["invariants"]} == {
             "I1": False,
             "I1 keys": True,
+            "I1 rows": True,
             "I2": False,
         }
         assert body["invariants"][0]["rows"][0]["posting"] == posting

@@ -177,3 +177,4 @@ class TestRefusals:
         assert isinstance(result, Refused)
         assert result.error.code == "approval_void"
         assert not BankInstruction.objects.filter(kind="refund").exists()
+        Receipt.objects.filter(pk=stray.pk).update(version=stray.version)

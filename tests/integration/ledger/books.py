@@ -74,6 +74,11 @@ def refused(because: str) -> Iterator[None]:
         yield
 
 
+def broken_books() -> dict[str, list[dict[str, object]]]:
+    """`broken` of a ledger alone, whose transfers are nothing but ids."""
+    return {name: rows for name, rows in broken().items() if name != "I7 kept"}
+
+
 def broken() -> dict[str, list[dict[str, object]]]:
     """The invariants that do not hold, with their rows."""
     return {verdict.name: verdict.rows for verdict in invariants.verify_all() if not verdict.holds}

@@ -12,7 +12,7 @@ from accounts.ledger.models import Entry, LedgerAccount, Posting
 from accounts.ledger.queries import by_transfer, money_on_the_bridge
 from accounts.ledger.rows import Draft, Parties
 from bridge.kernel import bulk, ids
-from tests.integration.ledger.books import AT, BANK_DATE, Books, broken, line, post, refused
+from tests.integration.ledger.books import AT, BANK_DATE, Books, broken, broken_books, line, post, refused
 
 AMOUNT = 250_000
 
@@ -53,7 +53,7 @@ class TestPosting:
         assert books.shared(Kind.FEES) == 25
         assert money_on_the_bridge() == {"USD": AMOUNT - 25}
         assert by_transfer([books.who.transfer_id])[books.who.transfer_id][Kind.CLEARING] == AMOUNT - 25
-        assert broken() == {}
+        assert broken_books() == {}
 
     def test_a_posting_keeps_the_banks_date_beside_ours(self, books: Books) -> None:
         (posting,) = post(rows.withdrawal_submitted(books.who, amount=AMOUNT))
@@ -75,7 +75,7 @@ class TestPosting:
         post(first, second)
         assert books.of_investor(Kind.CASH) == 0
         assert books.account(Kind.CASH).version == 1
-        assert broken() == {}
+        assert broken_books() == {}
 
     def test_an_account_that_was_never_opened(self, books: Books) -> None:
         stranger = Parties(ids.new_id(), ids.new_id(), books.who.fund_id, "USD", AT)
@@ -118,7 +118,7 @@ class TestBatches:
         assert books.of_investor(Kind.CASH) == -5_050
         assert books.account(Kind.CASH).version == 1
         assert Entry.objects.count() == 200
-        assert broken() == {}
+        assert broken_books() == {}
 
     def test_the_order_of_a_batch_does_not_matter_only_its_sum(self, books: Books) -> None:
         """Clearing may be left before it is entered, as long as the commit is not below zero."""
@@ -129,7 +129,7 @@ class TestBatches:
             rows.withdrawal_submitted(who, amount=AMOUNT),
         )
         assert books.of_fund(Kind.DEPOSIT_IN_TRANSIT) == AMOUNT
-        assert broken() == {}
+        assert broken_books() == {}
 
 
 class TestTheCheckSeesWhatTheTriggersCannot:

@@ -11,7 +11,7 @@ from accounts.ledger import rows
 from accounts.ledger.kinds import SIGNED_KINDS, Kind
 from accounts.ledger.models import Entry, LedgerAccount, Posting
 from bridge.kernel import bulk, ids
-from tests.integration.ledger.books import AT, Books, broken, open_books, post, raw_posting, refused
+from tests.integration.ledger.books import AT, Books, broken, broken_books, open_books, post, raw_posting, refused
 
 AMOUNT = 250_000
 Write = Callable[[list[Entry]], None]
@@ -91,7 +91,7 @@ class TestOldPostings:
         with refused("entry_of_old_posting"):
             write([Entry(posting=posting, account=clearing, amount=5), Entry(posting=posting, account=cash, amount=-5)])
         assert Entry.objects.filter(posting=posting).count() == 2
-        assert broken() == {}
+        assert broken_books() == {}
 
     def test_a_posting_that_never_got_entries_is_named_by_the_check(self) -> None:
         posting = raw_posting()
