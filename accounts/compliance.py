@@ -116,10 +116,10 @@ def _change(approval: Approval, actor: Actor, at: datetime) -> None:
     row.details_changed_at = at
     row.details_verified_at = at if payload.get("verified") else None
     row.version += 1
-    row.save(update_fields=[*DETAIL_FIELDS, "details_changed_at", "details_verified_at", "version"])
     data = {"last4": row.number_last4, "why": payload["why"], "approval": approval.id}
     fact = events.Fact("account", row.id, "account.details_changed", row.status, row.version, data)
-    events.append(facts=[fact], actor=actor, at=at)
+    events.append(facts=[fact], actor=actor, at=at)  # first: the database looks for it when the row changes
+    row.save(update_fields=[*DETAIL_FIELDS, "details_changed_at", "details_verified_at", "version"])
 
 
 def _summarize(subject_id: uuid.UUID, payload: dict[str, Any]) -> str:

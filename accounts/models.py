@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from accounts.guards import details_told
 from bridge.kernel import crypto, ids
 from bridge.kernel.checksums import iban_is_valid, looks_like_iban
 from bridge.kernel.fields import Key
@@ -97,7 +98,11 @@ class InvestorAccount(models.Model):
                 name="account_acknowledged_within_begun",
             ),
         ]
-        triggers: ClassVar = [never_deleted(), stays_what_it_is("id", "investor_id", "currency", "created_at")]
+        triggers: ClassVar = [
+            never_deleted(),
+            stays_what_it_is("id", "investor_id", "institution", "currency", "created_at"),
+            details_told(),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ···{self.number_last4}"
@@ -146,6 +151,9 @@ class ComplianceProfile(models.Model):
     version = models.PositiveIntegerField(default=1)
     updated_at = models.DateTimeField()
 
+    class Meta:
+        triggers: ClassVar = [never_deleted()]
+
     def __str__(self) -> str:
         return f"Compliance of {self.investor_id}"
 
@@ -165,6 +173,7 @@ class Credential(models.Model):
     class Meta:
         ordering: ClassVar = ["institution", "name", "-created_at"]
         indexes: ClassVar = [models.Index(fields=["institution", "name"], name="credential_lookup")]
+        triggers: ClassVar = [never_deleted()]
 
     def __str__(self) -> str:
         return f"{self.institution} {self.name} ···{self.hint}"

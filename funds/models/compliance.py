@@ -36,6 +36,7 @@ class Subscription(models.Model):
                 condition=Q(counsel_weight__isnull=True) | ~Q(counsel_note=""), name="subscription_counsel_says_why"
             ),
         ]
+        triggers: ClassVar = [never_deleted()]
 
     def __str__(self) -> str:
         return f"Subscription of {self.investor_id} to {self.fund_id}"

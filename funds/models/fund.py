@@ -10,6 +10,18 @@ from bridge.kernel import crypto, ids
 from bridge.kernel.guards import never_deleted, stays_what_it_is
 from bridge.kernel.rails import Rail
 
+# Bank details too: nothing of Bridge changes where a fund's money goes.
+_KEPT = (
+    "id",
+    "currency",
+    "institution",
+    "routing_number",
+    "number_sealed",
+    "number_last4",
+    "number_index",
+    "created_at",
+)
+
 
 class Fund(models.Model):
     """A private fund, as people describe it. What money and seats change is in `FundCapacity`.
@@ -97,7 +109,7 @@ class Fund(models.Model):
             ),
             models.UniqueConstraint(fields=["institution", "number_index"], name="fund_account_number_once"),
         ]
-        triggers: ClassVar = [never_deleted(), stays_what_it_is("id", "currency", "created_at")]
+        triggers: ClassVar = [never_deleted(), stays_what_it_is(*_KEPT)]
 
     def __str__(self) -> str:
         return self.name

@@ -156,11 +156,22 @@ class TestRowsOfTransfers:
 
 class TestOwners:
     def test_an_account_keeps_its_investor_and_its_currency(self, transfer: Transfer) -> None:
-        cases = whole("accounts_investoraccount", "id", "investor_id", "currency", "created_at")
+        cases = whole("accounts_investoraccount", "id", "investor_id", "institution", "currency", "created_at")
         assert accepted([*cases, *whole("accounts_investor", "id", "created_at")]) == []
 
+    def test_bank_details_change_by_two_people_only(self, transfer: Transfer) -> None:
+        changes = ["routing_number = '026009593'", "number_sealed = 'x'", "number_index = 'x'", "owner_name = 'x'"]
+        changes += ["owner_confirmed = NOT owner_confirmed", "routing_number = '026009593', version = version + 1"]
+        cases = [(f"UPDATE accounts_investoraccount SET {change}", "details_not_told") for change in changes]
+        assert accepted(cases) == []
+
+    def test_what_compliance_has_on_file_is_never_deleted(self, transfer: Transfer) -> None:
+        tables = ("accounts_complianceprofile", "accounts_credential", "funds_subscription")
+        assert accepted([case for table in tables for case in whole(table)]) == []
+
     def test_a_fund_keeps_its_currency_and_its_counters(self, transfer: Transfer) -> None:
-        cases = whole("funds_fund", "id", "currency", "created_at") + whole("funds_fundcapacity", "fund_id")
+        bank = ("institution", "routing_number", "number_sealed", "number_last4", "number_index")
+        cases = whole("funds_fund", "id", "currency", "created_at", *bank) + whole("funds_fundcapacity", "fund_id")
         assert accepted(cases) == []
 
     def test_a_place_keeps_whose_it_is(self, transfer: Transfer) -> None:
