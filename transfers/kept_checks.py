@@ -61,7 +61,8 @@ OWNERS = """
     LEFT JOIN accounts_investoraccount AS s ON s.id = t.source_account_id
     LEFT JOIN funds_fund AS f ON f.id = t.fund_id
     LEFT JOIN transfers_transfer AS p ON p.id = t.split_from_id
-    WHERE (s.investor_id, s.currency, f.currency) IS DISTINCT FROM (t.investor_id, t.currency, t.currency)
+    WHERE s.investor_id IS DISTINCT FROM t.investor_id OR f.id IS NULL
+    OR t.state <> 'rejected' AND (s.currency, f.currency) IS DISTINCT FROM (t.currency, t.currency)
     OR t.split_from_id IS NOT NULL
         AND (p.family_id, p.investor_id, p.currency) IS DISTINCT FROM (t.family_id, t.investor_id, t.currency)
     UNION ALL

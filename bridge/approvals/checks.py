@@ -18,8 +18,8 @@ TOLD = untold(
     " IS DISTINCT FROM (r.bound_hash, r.kind, r.subject_id::text)",
 )
 
-# Who decided is who wrote the decision in the log, and is not who wrote the request there. The request of a review is
-# written by whoever moved the transfer on, and its maker is who asked for that.
+# Who asked and who decided wrote so in the log. The request of a review is written by whoever moved the transfer to it;
+# its maker is who asked for the transfer.
 PEOPLE = """
     SELECT r.id AS approval, r.kind, r.maker, a.id AS asked, r.checker, d.id AS decided
     FROM approvals_approval AS r
@@ -32,7 +32,7 @@ PEOPLE = """
         WHERE subject_type = 'approval' AND subject_id = r.id ORDER BY seq DESC LIMIT 1
     ) AS d ON true
     WHERE r.kind <> 'transfer.review' AND r.maker IS DISTINCT FROM a.id
-    OR r.state IN ('approved', 'rejected') AND (r.checker IS DISTINCT FROM d.id OR r.checker IN (r.maker, a.id))
+    OR r.state IN ('approved', 'rejected') AND (r.checker IS DISTINCT FROM d.id OR r.checker = r.maker)
 """
 
 
