@@ -49,6 +49,8 @@ def test_it_may_not_touch_what_is_permanent(bridge: World, tables: dict[str, lis
     for table in permanent:
         for statement in (f"DELETE FROM {table}", f"TRUNCATE {table}", f"ALTER TABLE {table} DISABLE TRIGGER ALL"):
             assert denied(statement), statement
+    assert denied("INSERT INTO ledger_posting (tx) VALUES ('9')")  # a posting that a later transaction could add to
+    assert denied("INSERT INTO events_event (tx) VALUES ('9')")
     assert denied("UPDATE ledger_entry SET amount = 1")
     kept = [table for table, rights in tables.items() if "DELETE" not in rights]
     assert {"transfers_transfer", "transfers_bankinstruction", "approvals_approval", "funds_allocation"} < set(kept)

@@ -10,12 +10,17 @@ from psycopg import sql
 READ, WRITE = ("SELECT",), ("SELECT", "INSERT", "UPDATE")
 # What a table's triggers refuse anyway, the role has no right to: the first that a table has decides.
 RIGHTS = {"append_only": ("SELECT", "INSERT"), "never_deleted": WRITE, "": (*WRITE, "DELETE")}
+# The columns of a table that its writer gives: not the transaction's own number, which the triggers go by.
 _TABLES = """
-    SELECT c.relname, coalesce(array_agg(t.tgname) FILTER (WHERE t.tgname IS NOT NULL), '{}')
+    SELECT c.relname, coalesce(array_agg(t.tgname) FILTER (WHERE t.tgname IS NOT NULL), '{}'), (
+        SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        AND NOT (a.atttypid = 'xid8'::regtype AND a.atthasdef)
+    )
     FROM pg_class AS c
     LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
-    GROUP BY c.relname ORDER BY c.relname
+    GROUP BY c.oid, c.relname ORDER BY c.relname
 """
 _ROLE = """
     SELECT rolsuper OR pg_has_role(rolname, current_user, 'MEMBER') FROM pg_roles WHERE rolname = %s
@@ -65,9 +70,10 @@ def _grant(cursor: Any, role: str) -> dict[str, list[str]]:
         cursor.execute(sql.SQL(text).format(name))
     cursor.execute(_TABLES)
     given = {}
-    for table, triggers in cursor.fetchall():
+    for table, triggers, columns in cursor.fetchall():
         rights = READ if table == "django_migrations" else _rights(triggers)
-        what = sql.SQL(", ").join(map(sql.SQL, rights))
+        named = sql.SQL("INSERT ({})").format(sql.SQL(", ").join(map(sql.Identifier, columns)))
+        what = sql.SQL(", ").join(named if right == "INSERT" else sql.SQL(right) for right in rights)
         cursor.execute(sql.SQL("GRANT {} ON {} TO {}").format(what, sql.Identifier("public", table), name))
         given[table] = list(rights)
     return given
