@@ -46,7 +46,7 @@ class Amount(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
-        if text in self.empty_values:
+        if not text:
             return None
         try:
             amount = money.written(text, self.currency or "USD")

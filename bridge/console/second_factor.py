@@ -23,7 +23,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
-from unfold.widgets import UnfoldAdminPasswordInput, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from bridge.kernel import second_factors
 
@@ -52,7 +52,7 @@ class BeginForm(forms.Form):
     password = forms.CharField(
         strip=False,
         max_length=4096,
-        widget=UnfoldAdminPasswordInput(attrs={"autocomplete": "current-password"}),
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
         help_text="Once more, so that nobody sets one up at a screen that you left.",
     )
     otp = _code("Present code", "What the app of your present second factor shows now.")

@@ -215,7 +215,7 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in MONEY:
-            label = capfirst(db_field.verbose_name)
+            label = capfirst(str(db_field.verbose_name))
             return inputs.Amount(MONEY[db_field.name], required=not db_field.blank, label=label)
         if db_field.name == "required_documents":
             kwargs |= {"help_text": "Documents that an investor must have signed, separated by commas."}

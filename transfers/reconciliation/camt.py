@@ -83,7 +83,7 @@ def _rows(entry: ET.Element, currency: str) -> list[dict[str, Any]]:
     amount, direction = _amount(entry, "c:Amt", currency), _direction(entry)
     at = _text(entry, "c:BookgDt/c:DtTm", "") or _text(entry, "c:BookgDt/c:Dt") + "T00:00:00Z"
     name = _text(entry, "c:NtryRef", "") or _text(entry, "c:AcctSvcrRef")
-    whole = {
+    whole: dict[str, Any] = {
         "id": name,
         "at": at,
         "direction": direction,
