@@ -78,8 +78,12 @@ class FundForm(BankedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         currency = self.instance.currency or str(self.data.get("currency", "")).strip().upper()
+        names = [name for name in MONEY if name in self.fields]
         if is_money(currency):  # another is refused by itself
-            inputs.amount_in(currency, self, *(name for name in MONEY if name in self.fields))
+            inputs.amount_in(currency, self, *names)
+            return
+        for name in names:
+            self.fields[name].help_text += " In the fund's currency, such as 25,000.00."
 
 
 class NewFundForm(FundForm):
