@@ -69,6 +69,9 @@ migrations: install-dev ## Make the migrations that the models lack
 docs: install-dev ## Generate what the documents take from the code
 	@$(TESTING) $(PY) manage.py spectacular --file docs/openapi.yaml --validate --fail-on-warn
 	@$(TESTING) $(PY) manage.py lifecycle
+	@$(TESTING) $(PY) manage.py parameters
+	@$(TESTING) $(PY) manage.py blocker_docs
+	@$(TESTING) $(PY) manage.py event_docs
 	@$(PY) -m tests.functional.stories.book
 
 requirements: install-dev ## Compile requirements*.txt from pyproject.toml, with hashes and without addresses

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
 from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
 from bridge.console import finding
+from bridge.console.second_factor import own_second_factor
 from bridge.console.signing_in import SignInForm
 from bridge.kernel import second_factors
 
@@ -25,6 +26,12 @@ class BridgeAdminSite(UnfoldAdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """A session that began before its login had a second factor signs in once more."""
         return bool(super().has_permission(request)) and second_factors.given(request)
+
+    def get_urls(self) -> list[Any]:
+        return [path("second-factor/", self.admin_view(self.second_factor), name="second_factor"), *super().get_urls()]
+
+    def second_factor(self, request: HttpRequest) -> HttpResponse:
+        return own_second_factor(request, context=self.each_context(request))
 
     def extra_context(self, context: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
         # The theme would write its colours into every page as an inline style, which the content security policy

@@ -1,4 +1,4 @@
-"""Fields of the console's own forms: moments and days in UTC by the browser's own pickers, yes-no-unknown, ids."""
+"""Fields of the console's own forms: money as people write it, moments and days in UTC, yes-no-unknown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from datetime import date, datetime
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from bridge.kernel import money
 
 
 class MomentInput(UnfoldAdminTextInputWidget):
@@ -22,6 +25,46 @@ class DayInput(UnfoldAdminTextInputWidget):
 
     def format_value(self, value: Any) -> str | None:
         return f"{value:%Y-%m-%d}" if isinstance(value, date) else value
+
+
+class Amount(forms.CharField):
+    """Money as people write it, `25,000.00`; its value is an integer of minor units, or None where it is empty.
+
+    A form that knows the currency tells it by `amount_in`.
+    """
+
+    widget = UnfoldAdminTextInputWidget
+    currency = ""
+
+    def __init__(self, help_text: str = "", *, least: int = 0, required: bool = True, label: str = "") -> None:
+        super().__init__(required=required, label=label or None, help_text=help_text)
+        self.least = least
+        self.widget.attrs |= {"inputmode": "decimal", "autocomplete": "off"}
+
+    def prepare_value(self, value: Any) -> Any:
+        return money.figures(value, self.currency or "USD") if value and isinstance(value, int) else value
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            amount = money.written(text, self.currency or "USD")
+        except ValueError as error:
+            raise ValidationError(str(error), code="invalid") from error
+        if amount < self.least:
+            raise ValidationError("Write an amount above zero.", code="min_value")
+        return amount
+
+
+def amount_in(currency: str, form: forms.BaseForm, *names: str, says: str = "") -> None:
+    """These fields of a form are amounts in `currency`. `says` replaces their help."""
+    example = money.figures(25_000 * 10 ** money.exponent(currency), currency)
+    for name in names:
+        field = form.fields[name]
+        assert isinstance(field, Amount)
+        field.currency = currency
+        field.help_text = f"{says or field.help_text} In {currency}, such as {example}.".strip()
 
 
 def moment(help_text: str, *, label: str = "", required: bool = False) -> forms.DateTimeField:

@@ -92,6 +92,11 @@ class SecondFactorAdmin(SuperuserAdmin):
     list_select_related = ("user",)
     fields = ("user", "name", "confirmed", "throttling_failure_count", "created_at", "last_used_at")
 
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.has_view_permission(
+            request, obj
+        )  # of a lost phone: its owner signs in without, and sets up another
+
     @display(description="state")
     def state(self, device: TOTPDevice) -> str:
         return badge("confirmed") if device.confirmed else badge("pending", "not confirmed")

@@ -8,8 +8,8 @@ sandbox may be armed.
 Each name carries where it stands and what is true there; `tests/architecture/test_crash_points.py` compares both with
 the code, `tests/crash` kills a process and PostgreSQL at every one.
 
-The outbox has no relay yet: its three points are the notification rows and the wake-up that follows their commit. The
-relay takes these names over.
+The three points of the outbox are the rows of notifications and the wake-up of the engine that follows their commit:
+nothing else leaves Bridge after a commit.
 """
 
 from __future__ import annotations

@@ -150,7 +150,8 @@ class InstitutionGateway(Protocol):
 
 
 class CallsBack(Protocol):
-    """An adapter whose institution also sends messages of its own."""
+    """An adapter that can verify its institution's messages itself. Bridge does not ask for it: it verifies callbacks
+    where they arrive, and has them read by `reading`."""
 
     def callback(self, headers: Mapping[str, str], body: bytes) -> tuple[str, Report]:
         """A received callback as its stable message id and a report. Raises `InvalidCallback`."""

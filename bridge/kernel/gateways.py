@@ -1,11 +1,12 @@
 """Which gateway talks to which institution: configuration in `BRIDGE_GATEWAYS`, one instance per process.
 
     BRIDGE_GATEWAYS = {
-        "meridian": {"adapter": "accounts.gateway.sandbox.SandboxGateway", "side": "investor",
-                     "url": "http://127.0.0.1:8760", "api_key": "…", "secret": "…"},
+        "meridian": {"adapter": "accounts.gateway.sandbox.SandboxInvestorBank", "side": "investor",
+                     "url": "http://127.0.0.1:8100", "api_key": "…", "secret": "…", "webhook_secret": "…"},
     }
 
-Members beside `adapter`, `side` and `url` go to the adapter's constructor by name.
+Members beside `adapter`, `side`, `url` and `callback_secrets` go to the adapter's constructor by name. Callbacks are
+verified where they arrive, with `callback_secrets` or, without them, `webhook_secret` or `secret`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bridge.kernel.errors import BridgeError
 from bridge.kernel.gateway import InstitutionGateway
 
 Side = Literal["investor", "fund"]
+_NOT_THE_ADAPTERS = ("adapter", "side", "url", "callback_secrets")
 
 
 class UnknownInstitution(BridgeError):
@@ -76,5 +78,5 @@ class GatewayRegistry:
             known = ", ".join(self.institutions()) or "none"
             raise UnknownInstitution(institution=institution, side=self._side, known=known)
         adapter = import_string(entry["adapter"])
-        rest = {name: value for name, value in entry.items() if name not in ("adapter", "side", "url")}
+        rest = {name: value for name, value in entry.items() if name not in _NOT_THE_ADAPTERS}
         return cast("InstitutionGateway", adapter(institution=institution, base_url=entry["url"], **rest))

@@ -11,6 +11,7 @@ from functools import lru_cache
 import moneyed
 
 MAX_AMOUNT = 10**15 - 1
+_FIGURES = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]+))?")
 # Codes of ISO 4217 that are no money: metals, units of account, tests, and none at all.
 _NO_MONEY = re.compile("X(A[GU]|B[A-D]|DR|EU|F[OU]|P[DT]|RE|SU|TS|UA|XX)")
 
@@ -42,8 +43,34 @@ def is_money(code: object) -> bool:
 
 def display(amount: int, currency: str) -> str:
     """`display(1234567, "USD")` → `USD 12,345.67`. For people; programs get the integer."""
-    places = exponent(currency)
     sign = "−" if amount < 0 else ""
-    whole, part = divmod(abs(amount), 10**places)
-    decimals = f".{part:0{places}d}" if places else ""
-    return f"{sign}{currency} {whole:,}{decimals}"
+    return f"{sign}{currency} {figures(abs(amount), currency)}"
+
+
+def figures(amount: int, currency: str) -> str:
+    """`figures(1234567, "USD")` → `12,345.67`; `amount` not negative."""
+    places = exponent(currency)
+    whole, part = divmod(amount, 10**places)
+    return f"{whole:,}.{part:0{places}d}" if places else f"{whole:,}"
+
+
+def written(text: str, currency: str) -> int:
+    """Minor units of what a person wrote: `12,345.67`, `12345.67` or `USD 12,345.67` → 1234567.
+
+    Nothing is guessed and nothing rounded: commas stand between thousands, and all decimals of the currency are
+    written or none. Raises `ValueError` with a sentence that says how to write it.
+    """
+    places = exponent(currency)
+    bare = text.strip().removeprefix(currency).strip()
+    found = _FIGURES.fullmatch(bare) if bare.isascii() else None
+    if found is None:
+        raise ValueError(f"Write an amount in {currency}, such as {figures(25_000 * 10**places, currency)}.")
+    decimals = found[2] or ""
+    if len(decimals) not in (0, places):
+        if not places:
+            raise ValueError(f"{currency} has no decimals: write {found[1]}.")
+        raise ValueError(f"{currency} has {places} decimals: write all of them, as in {found[1]}.{'0' * places}.")
+    amount = int(found[1].replace(",", "") + decimals.ljust(places, "0")) if len(bare) <= 30 else MAX_AMOUNT + 1
+    if amount > MAX_AMOUNT:
+        raise ValueError(f"That is more than {display(MAX_AMOUNT, currency)}, the most that Bridge keeps.")
+    return amount

@@ -241,7 +241,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def locked_out(
     request: HttpRequest, response: HttpResponse | None = None, credentials: Mapping[str, Any] | None = None
 ) -> HttpResponse:
-    """What django-axes answers to a login or an address with too many failed sign-ins."""
+    """What django-axes answers to an address with too many failed sign-ins."""
     detail = "Too many failed sign-ins. Wait a quarter of an hour, or ask an administrator."
     if speaks_json(request):
         return respond(

@@ -1,7 +1,7 @@
 """Second factors: whoever has a confirmed device gives the code that it shows, wherever a password is asked for.
 
-A login without a device signs in as before. A wrong code counts as a failed sign-in, so five of them lock the login and
-the address as five wrong passwords do; the device itself answers ever more slowly as well. No code is good twice.
+A login without a device signs in as before. A wrong code counts as a failed sign-in, so five of them lock the
+address out as five wrong passwords do; the device itself answers ever more slowly as well. No code is good twice.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ another approves. The row is permanent, counts from its moment until the scope's
 unit of work reads what is in force once, when it first asks: a new row counts from the next unit of work on.
 
 **Waits** are seconds, or business days of the Federal Reserve Banks ("2 business days"): until 19:00 in New York, when
-Fedwire closes, of the so-manieth business day after the day on which the wait begins; 0 is the same day's close.
+Fedwire closes, on the business day that is so many after the day on which the wait begins; 0 is the same day's close.
 
 **Amounts** are integers of minor units per currency, such as `{"USD": 25000000}`; the console takes "USD 250,000.00". A
 currency that is not named has none.

@@ -1,4 +1,4 @@
-"""Settings by place: `local` (embedded services), `test`, `production`; what they share is `base`.
+"""Settings by place: `local` (embedded services), `test`, `simulation`, `production`; what they share is `base`.
 
 The environment decides what differs between machines. docs/CONFIGURATION.md lists every variable.
 """

@@ -48,6 +48,12 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "DASHBOARD_CALLBACK": "transfers.admin.dashboard.dashboard",
     "STYLES": [lambda request: static("bridge/console.css")],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Second factor", "link": reverse_lazy("admin:second_factor")},
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "COMMAND": {"search_callback": "bridge.admin_site.jump"},
     "SIDEBAR": {
         "show_search": True,

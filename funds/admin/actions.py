@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminBigIntegerFieldWidget, UnfoldAdminIntegerFieldWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldBooleanWidget
 
+from bridge.console import inputs
 from bridge.console.acting import ReasonForm, Run, Verb
 from bridge.console.display import money_text
-from bridge.kernel.money import MAX_AMOUNT
 from bridge.kernel.results import Actor, Change, Result, Role
 from funds import limits, services
 from funds.models import Fund
@@ -29,9 +29,7 @@ class LimitsForm(ReasonForm):
     no_seat_limit = forms.BooleanField(
         required=False, widget=UnfoldBooleanWidget, help_text="Any number of investors. Leave the seat limit empty."
     )
-    hard_cap = forms.IntegerField(
-        min_value=0, max_value=MAX_AMOUNT, required=False, widget=UnfoldAdminBigIntegerFieldWidget
-    )
+    hard_cap = inputs.Amount(required=False)
     no_hard_cap = forms.BooleanField(
         required=False, widget=UnfoldBooleanWidget, help_text="Any amount. Leave the hard cap empty."
     )
@@ -46,7 +44,7 @@ class LimitsForm(ReasonForm):
         taken = money_text(capacity.reserved + capacity.confirmed, fund.currency)
         says = f"How many investors. Now {seats}; {capacity.seats_taken:,} taken."
         self.fields["seat_limit"].help_text = says
-        self.fields["hard_cap"].help_text = f"In minor units (cents). Now {cap}; {taken} taken."
+        inputs.amount_in(fund.currency, self, "hard_cap", says=f"Now {cap}; {taken} taken.")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -19,7 +19,7 @@ LONGEST = 60
 
 
 class DraftForm(forms.Form):
-    """Empty fields take the rule's default. Make it with `form_for`."""
+    """One field for each parameter of a rule; an empty one takes its default. `row`: the draft that is edited."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 

@@ -15,10 +15,12 @@ from django.db.models import BooleanField, ExpressionWrapper, Field, Model, Q, Q
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import BankedForm, institutions, write_only
+from bridge.console import inputs
 from bridge.console.acting import ActingAdmin
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import (
@@ -52,13 +54,12 @@ from funds.models import Allocation, Fund, FundCapacity, Reservation, Verificati
 from funds.rules.outcomes import Outcome
 
 DEFAULTS = {"regime": Fund.Regime.NONE, "eligibility": Fund.Eligibility.NONE, "contributed_elsewhere": 0}
-MONEY = ("minimum", "maximum", "second_person_above", "escrow_minimum", "contributed_elsewhere")
-MONEY_HELP = {
-    "minimum": "Per investor, in minor units (cents).",
-    "maximum": "Per investor, in minor units (cents). Empty for none.",
-    "second_person_above": "Transfers above this many minor units need a second person. Empty for none.",
-    "escrow_minimum": "Nothing goes on to the fund before so many minor units have come in. Empty for none.",
-    "contributed_elsewhere": "Promised to the fund outside Bridge, in minor units: it counts for the legal regime.",
+MONEY = {
+    "minimum": "Per investor.",
+    "maximum": "Per investor. Empty for none.",
+    "second_person_above": "Transfers above it need a second person. Empty for none.",
+    "escrow_minimum": "Nothing goes on to the fund before so much has come in. Empty for none.",
+    "contributed_elsewhere": "Promised to the fund outside Bridge: it counts for the legal regime.",
 }
 CRITERIA = (
     "regime",
@@ -72,7 +73,21 @@ CRITERIA = (
 
 
 class FundForm(BankedForm):
-    """A new fund. Amounts in minor units of its currency."""
+    """A fund, with amounts in its own currency."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        currency = self.instance.currency or str(self.data.get("currency", "")).strip().upper()
+        names = [name for name in MONEY if name in self.fields]
+        if is_money(currency):  # another is refused by itself
+            inputs.amount_in(currency, self, *names)
+            return
+        for name in names:
+            self.fields[name].help_text += " In the fund's currency, such as 25,000.00."
+
+
+class NewFundForm(FundForm):
+    """A new fund."""
 
     account_number = write_only("Account number")
     institution = forms.ChoiceField(choices=lambda: institutions("fund"), widget=UnfoldAdminSelectWidget)
@@ -142,7 +157,7 @@ def dollars_bar(capacity: FundCapacity | None, currency: str) -> SafeString | st
 
 @admin.register(Fund)
 class FundAdmin(ActingAdmin, VersionedAdmin):
-    form = BankedForm
+    form = FundForm
     event_subject = "fund"
     verbs = (*VERBS, PAPERS)
     list_display = ("title", "public", "state", "seats", "dollars", "smallest", "closes")
@@ -185,7 +200,7 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
-            kwargs["form"] = FundForm
+            kwargs["form"] = NewFundForm
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
@@ -204,7 +219,8 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in MONEY:
-            kwargs["help_text"] = MONEY_HELP[db_field.name]
+            label = capfirst(str(db_field.verbose_name))
+            return inputs.Amount(MONEY[db_field.name], required=not db_field.blank, label=label)
         if db_field.name == "required_documents":
             kwargs |= {"help_text": "Documents that an investor must have signed, separated by commas."}
             kwargs |= {"widget": UnfoldAdminTextInputWidget}

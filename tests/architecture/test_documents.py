@@ -10,18 +10,77 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from bridge.approvals.handlers import kinds
+from bridge.kernel import problem
 from bridge.management import lifecycle_page
-from tests.architecture.sources import ROOT
+from tests.architecture.sources import APPS, ROOT, python_files
 from tests.functional.stories import book
 from transfers.parameters import PARAMETERS, kept
 from transfers.policy import Policy
 from transfers.states import EDGES, InstructionState, State
 
-PAGES = ("docs/ARCHITECTURE.md", "docs/GLOSSARY.md", *(f"docs/adr/{p.name}" for p in (ROOT / "docs/adr").glob("*.md")))
+PAGES = (
+    "README.md",
+    "CHANGELOG.md",
+    "benchmarks/README.md",
+    "docs/events/README.md",
+    *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+    *(f"docs/adr/{p.name}" for p in (ROOT / "docs/adr").glob("*.md")),
+)
 PATH = re.compile(
     r"`((?:bridge|accounts|funds|transfers|notifications|tests|docs|deploy|benchmarks)/[\w./-]*(?:\.py|\.md|/))`"
 )
-LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+VARIABLE = re.compile(
+    r"""(?:env\.\w+|environ\.get|_number|_service)\(\s*"([A-Z_]+)"|environ\["([A-Z_]+)"\]"""
+    r"""|^_VARIABLE = "(BRIDGE_\w+)\"""",
+    re.MULTILINE,
+)
+OTHERS = {"PATH", "DJANGO_SETTINGS_MODULE", "WAKE_BROKER", "WAKE_DIARY"}  # no choice of who runs Bridge
+# Errors that no route of the API gives: of the console, of commands, of adapters and of the engine.
+NOT_OF_THE_API = {
+    "account_number_taken",
+    "already_recalled",
+    "already_stopped",
+    "amount_out_of_range",
+    "asked_malformed",
+    "bad_scope",
+    "bad_stop",
+    "balance_not_known",
+    "bank_details_wrong",
+    "clock_is_real",
+    "counsel_says_why",
+    "day_not_begun",
+    "details_malformed",
+    "empty_period",
+    "fund_code_taken",
+    "limit_too_low",
+    "limits_unchanged",
+    "line_changed",
+    "malformed_id",
+    "moment_passed",
+    "no_place",
+    "not_a_draft",
+    "not_a_sandbox",
+    "not_stopped",
+    "nothing_at_the_fund",
+    "nothing_to_cut",
+    "outcome_malformed",
+    "reason_missing",
+    "report_not_applied",
+    "resolution_missing",
+    "second_person_needed",
+    "statement_refused",
+    "unknown_approval_kind",
+    "unknown_currency",
+    "unknown_document",
+    "unknown_plan",
+    "unknown_rule",
+    "unknown_status",
+    "waiting_for_earlier",
+    "wrong_parameters",
+}
 
 
 class TestLifecycle:
@@ -78,8 +137,15 @@ class TestBlockers:
 def test_every_path_and_link_on_a_page_leads_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
     missing = [name for name in PATH.findall(text) if not (ROOT / name).exists()]
-    missing += [link for link in LINK.findall(text) if not ((ROOT / page).parent / link).exists()]
+    for link, anchor in LINK.findall(text):
+        target = (ROOT / page).parent / link if link else ROOT / page
+        if not target.exists() or (anchor and anchor not in _anchors(target.read_text())):
+            missing.append(f"{link}#{anchor}")
     assert missing == []
+
+
+def _anchors(text: str) -> set[str]:
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(text)}
 
 
 def test_the_glossary_defines_each_state_and_blocker_word_of_the_design() -> None:
@@ -87,6 +153,46 @@ def test_the_glossary_defines_each_state_and_blocker_word_of_the_design() -> Non
     for word in ("transfer", "leg", "hold", "allocation", "reservation", "verification", "posting", "settled", "return",
                  "break", "outcome unknown", "resend", "retry"):  # fmt: skip
         assert f"**{word}" in text.lower(), word
+
+
+class TestTheApi:
+    PAGE = (ROOT / "docs" / "API.md").read_text()
+
+    def test_every_code_of_an_error_is_listed_and_every_listed_one_exists(self) -> None:
+        table = self.PAGE.partition("| status | codes |")[2].partition("\n\n")[0]
+        listed = set(re.findall(r"`([a-z_]+)`", table))
+        sources = "".join(path.read_text() for path in python_files("bridge", *APPS))
+        defined = set(re.findall(r"""\bcode ?= ?"([a-z_]+)\"""", sources)) | {code for _, code, _ in problem._FRAMEWORK}
+        raised = set(re.findall(r"""^    code = "([a-z_]+)"$""", sources, re.MULTILINE))  # of errors of ours
+
+        assert sorted(raised - listed) == sorted(NOT_OF_THE_API)
+        assert listed - defined == set()
+
+    def test_every_kind_of_approval_is_listed_and_every_listed_one_exists(self) -> None:
+        table = self.PAGE.partition("| kind | what is to be done |")[2].partition("\n\n")[0]
+        assert sorted(re.findall(r"`([a-z_]+\.[a-z_]+)`", table)) == kinds()
+
+
+def test_every_variable_that_is_read_is_in_the_configuration() -> None:
+    page = (ROOT / "docs" / "CONFIGURATION.md").read_text()
+    sources = "".join(path.read_text() for path in python_files("bridge", *APPS, "tests", "benchmarks"))
+    read = {name for found in VARIABLE.findall(sources) for name in found if name}
+    named = {
+        name
+        for row in re.findall(r"^\| (`[A-Z_`, ]+`) \|", page, re.MULTILINE)
+        for name in row.strip("`").split("`, `")
+    }
+    assert read - OTHERS - named == set()
+    assert named - read == set()
+
+
+def test_every_command_is_in_the_table_of_commands() -> None:
+    table = (ROOT / "docs" / "OPERATIONS.md").read_text().partition("## Commands")[2]
+    named = {
+        name for row in re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE) for name in row.strip("`").split("`, `")
+    }
+    own = {path.stem for app in ("bridge", *APPS) for path in (ROOT / app).rglob("management/commands/[a-z]*.py")}
+    assert named == own
 
 
 class TestStories:

@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connections
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bridge.approvals import services as approvals
@@ -16,6 +18,7 @@ from bridge.roles import ensure_groups
 from funds.models import Fund
 from funds.rulebook import ACTIVATE, Draft, draft_parameters
 from tests import factories
+from tests.functional.api.test_tokens import shown_by
 from tests.world import MAKER, World, world
 from transfers.models import Transfer
 
@@ -71,6 +74,29 @@ def test_a_maker_signs_in_finds_a_transfer_and_cancels_it(house: World, live_ser
 
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_person_sets_up_a_second_factor(
+    house: World, live_server: object, browser: Browser, viewport: dict[str, int]
+) -> None:
+    base = str(live_server)
+    page = signed_in(browser, base, Role.MAKER, viewport)
+    if viewport == DESK:
+        page.get_by_text(User.objects.get().username, exact=True).last.click()
+        page.get_by_role("link", name="Second factor", exact=True).click()
+    else:
+        page.goto(f"{base}/admin/second-factor/")
+    page.fill("input[name=password]", factories.PASSWORD)
+    page.get_by_role("button", name="Set it up").click()
+    picture = page.locator("svg.bridge-qr")
+    box = picture.bounding_box()
+    assert box is not None and box["width"] >= 200, "an app reads it from the screen"
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    page.fill("input[name=code]", shown_by(TOTPDevice.objects.get()))
+    page.get_by_role("button", name="This is the code").click()
+    page.get_by_text("Your second factor counts from now on").wait_for()
+    assert TOTPDevice.objects.get().confirmed
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 def test_no_page_is_wider_than_the_screen(
     house: World, live_server: object, browser: Browser, viewport: dict[str, int]
 ) -> None:
@@ -100,6 +126,7 @@ def test_no_page_is_wider_than_the_screen(
         "/admin/transfers/floatmovement/float/",
         "/admin/transfers/floatmovement/float/put-in/?currency=USD",
         "/admin/transfers/receipt/",
+        "/admin/second-factor/",
     ):
         answer = page.goto(base + url)
         assert answer is not None

@@ -1,12 +1,14 @@
-"""How amounts are shown: every minor unit, with the decimals that ISO 4217 gives the currency."""
+"""How amounts are shown and read: every minor unit, with the decimals that ISO 4217 gives the currency."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bridge.kernel.money import MAX_AMOUNT, display, exponent, is_currency
+from bridge.kernel.money import MAX_AMOUNT, display, exponent, figures, is_currency, written
 
 # ISO 4217, list one: codes with other than two decimals, and some that look as if they had none.
 DECIMALS = {
@@ -48,6 +50,54 @@ def test_the_shown_text_says_the_amount_to_the_last_minor_unit(amount: int, curr
 )
 def test_examples(amount: int, currency: str, text: str) -> None:
     assert display(amount, currency) == text
+
+
+@given(amount=st.integers(0, MAX_AMOUNT), currency=st.sampled_from(sorted(DECIMALS)))
+@example(amount=MAX_AMOUNT, currency="KWD")
+def test_what_is_shown_is_read_as_the_same_amount(amount: int, currency: str) -> None:
+    shown = figures(amount, currency)
+    assert written(shown, currency) == amount
+    assert written(shown.replace(",", ""), currency) == amount
+    assert written(display(amount, currency), currency) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "amount"),
+    [
+        ("25000", "USD", 25_000_00),
+        (" 25,000 ", "USD", 25_000_00),
+        ("USD25,000.05", "USD", 25_000_05),
+        ("007", "USD", 7_00),
+        ("1.000", "KWD", 1_000),
+        ("12,345", "JPY", 12_345),
+    ],
+)
+def test_whole_units_and_groups_may_be_written(text: str, currency: str, amount: int) -> None:
+    assert written(text, currency) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "told"),
+    [
+        ("25.000", "USD", "USD has 2 decimals: write all of them, as in 25.00."),
+        ("1.5", "USD", "as in 1.00"),
+        ("1,5", "USD", "such as 25,000.00"),
+        ("1.000,00", "USD", "such as 25,000.00"),
+        ("1,00,000", "USD", "such as 25,000.00"),
+        ("100.00", "JPY", "JPY has no decimals: write 100."),
+        ("EUR 5", "USD", "Write an amount in USD"),
+        ("-5", "USD", "Write an amount in USD"),
+        ("5e3", "USD", "Write an amount in USD"),
+        ("٥", "USD", "Write an amount in USD"),
+        ("5\x00", "USD", "Write an amount in USD"),
+        ("", "USD", "Write an amount in USD"),
+        ("10000000000000", "USD", "more than USD 9,999,999,999,999.99"),
+        ("9" * 10_000, "USD", "more than USD 9,999,999,999,999.99"),
+    ],
+)
+def test_nothing_is_guessed_and_nothing_rounded(text: str, currency: str, told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        written(text, currency)
 
 
 @given(code=st.one_of(st.text(max_size=5), st.none(), st.integers(), st.binary(max_size=4)))

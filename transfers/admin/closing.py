@@ -18,7 +18,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminBigIntegerFieldWidget
 
 from bridge.approvals import services as approvals
 from bridge.approvals.models import Approval
@@ -29,7 +28,6 @@ from bridge.console.display import amount, badge, bar, id_link, link_to, when
 from bridge.console.pages import Button, Table, button, section
 from bridge.kernel import clock
 from bridge.kernel.errors import BridgeError
-from bridge.kernel.money import MAX_AMOUNT
 from funds.admin import funds_at, status_badge
 from funds.models import Closing, ClosingStep, Fund
 from transfers import blockers
@@ -62,18 +60,13 @@ BELOWS = [(Below.KEEP.value, "keep what is left of them"), (Below.OUT.value, "ar
 class TermsForm(forms.Form):
     """What people choose of a plan. Only a cut back has more than its name."""
 
-    target = forms.IntegerField(
-        min_value=0,
-        max_value=MAX_AMOUNT,
-        required=False,
-        widget=UnfoldAdminBigIntegerFieldWidget,
-        help_text="How much the fund takes, in minor units (cents).",
-    )
+    target = inputs.Amount("How much the fund takes.", required=False)
     method = inputs.choice(METHODS)
     below = inputs.choice(BELOWS)
 
-    def __init__(self, data: Any, initial: dict[str, Any]) -> None:
+    def __init__(self, currency: str, data: Any, initial: dict[str, Any]) -> None:
         super().__init__(data, initial=initial)
+        inputs.amount_in(currency, self, "target")
         self.fields["below"].label = "whom the cut leaves below the minimum"
 
 
@@ -105,7 +98,8 @@ class ClosingAdmin(ReadOnlyAdmin):
             raise Http404
         given = request.POST if request.method == "POST" else request.GET
         kind = given.get("plan", "")
-        form = TermsForm(given if "method" in given else None, {"method": Method.PRO_RATA, "below": Below.KEEP})
+        initial = {"method": Method.PRO_RATA, "below": Below.KEEP}
+        form = TermsForm(fund.currency, given if "method" in given else None, initial)
         plan, wrong = _planned(fund, kind, form)
         if request.method == "POST":
             return self._propose(request, fund, plan, wrong)

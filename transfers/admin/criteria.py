@@ -72,14 +72,13 @@ class OutcomeForm(forms.Form):
         "What the evidence shows.",
         required=True,
     )
-    settled_amount = forms.IntegerField(
-        min_value=1,
-        required=False,
-        widget=UnfoldAdminIntegerFieldWidget,
-        help_text="Minor units that arrived, if less than ordered. Empty: all of it.",
-    )
+    settled_amount = inputs.Amount("What arrived, if less than ordered. Empty: all of it.", least=1, required=False)
     why = inputs.words("What the bank said, and who asked. Kept for ever.", longest=300)
     evidence = inputs.words("Where it can be seen: a statement, a letter.")
+
+    def __init__(self, transfer: Transfer, data: Any = None) -> None:
+        super().__init__(data)
+        inputs.amount_in(transfer.currency, self, "settled_amount")
 
 
 def _outcome(change: Change, data: dict[str, Any]) -> dict[str, Any]:
@@ -124,7 +123,7 @@ CRITERIA_VERBS = (
         roles=DEEDS[Deed.OUTCOME].roles,
         icon="gavel",
         danger=True,
-        form=OutcomeForm,
+        build=OutcomeForm,
         several=False,
     ),
     Verb(

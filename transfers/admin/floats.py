@@ -17,7 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminBigIntegerFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.ledger import firm
 from bridge.approvals.services import Proposal
@@ -26,7 +26,6 @@ from bridge.console.base import actor_of
 from bridge.console.display import amount, badge, id_link, link, money_text, rows_link, rows_url, when, whole_id
 from bridge.console.pages import Table
 from bridge.kernel import clock
-from bridge.kernel.money import MAX_AMOUNT
 from transfers.admin.reversals import ReversingAdmin
 from transfers.asked import LONGEST_REFERENCE, LONGEST_WHY, MAKERS
 from transfers.float_approvals import PUT_IN, TAKE_OUT, payment_id
@@ -59,12 +58,7 @@ class FundingForm(forms.Form):
     """A payment of the firm's own, as its bank states it."""
 
     currency = inputs.choice([], required=True)
-    amount = forms.IntegerField(
-        min_value=1,
-        max_value=MAX_AMOUNT,
-        widget=UnfoldAdminBigIntegerFieldWidget,
-        help_text="In minor units: 10000000 is USD 100,000.00.",
-    )
+    amount = inputs.Amount("As the statement has it.", least=1)
     bank_reference = forms.CharField(
         max_length=LONGEST_REFERENCE,
         strip=True,
@@ -76,7 +70,11 @@ class FundingForm(forms.Form):
 
     def __init__(self, data: Any, *, currency: str) -> None:
         super().__init__(data, initial={"paid_on": clock.now().date(), "currency": currency})
-        self.fields["currency"].choices = [(code, code) for code in firm.currencies()]  # type: ignore[attr-defined]
+        known = firm.currencies()
+        self.fields["currency"].choices = [(code, code) for code in known]  # type: ignore[attr-defined]
+        chosen = self["currency"].value()
+        if chosen in known and (self.is_bound or len(known) == 1):  # another is refused by itself
+            inputs.amount_in(chosen, self, "amount")
 
     def payload(self) -> dict[str, Any]:
         data = self.cleaned_data

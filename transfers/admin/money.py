@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminBigIntegerFieldWidget
 
 from accounts.ledger import firm
 from accounts.models import InvestorAccount
@@ -39,18 +38,18 @@ def _why(help_text: str) -> forms.CharField:
 class TopUpForm(forms.Form):
     """How much the firm adds, and why."""
 
-    amount = forms.IntegerField(min_value=1, widget=UnfoldAdminBigIntegerFieldWidget)
+    amount = inputs.Amount(least=1)
     why = _why("Why the firm bears it, and who agreed.")
 
     def __init__(self, transfer: Transfer, data: Any = None) -> None:
         short, limit = covering.missing(transfer), covering.one_person_limit(transfer)
         super().__init__(data, initial={"amount": short or None})
         free = display(firm.float_of(transfer.currency).free, transfer.currency)
-        field = self.fields["amount"]
-        field.help_text = (
-            f"In minor units. {display(short, transfer.currency)} is missing; the firm has {free} free. Up to "
+        says = (
+            f"{display(short, transfer.currency)} is missing; the firm has {free} free. Up to "
             f"{display(limit, transfer.currency)} is added at once, more is asked of a second person."
         )
+        inputs.amount_in(transfer.currency, self, "amount", says=says)
 
 
 class WriteOffForm(forms.Form):

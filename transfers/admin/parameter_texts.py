@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from bridge.kernel import money
@@ -13,7 +12,7 @@ from transfers.parameters import Parameter, Unit
 
 SIZES = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 _SPAN = re.compile(r"([0-9]{1,9}) ?(day|hour|minute|second)?s?")
-_AMOUNT = re.compile(r"([A-Z]{3}) ?([0-9][0-9,]*(?:\.[0-9]+)?)")
+_AMOUNT = re.compile(r"([A-Z]{3}) ?([0-9].*)")
 
 
 def shown(parameter: Parameter, value: Any) -> str:
@@ -68,10 +67,7 @@ def _amounts(text: str) -> Mapping[str, int]:
         match = _AMOUNT.fullmatch(part)
         if match is None or not money.is_currency(match[1]):
             raise ValueError("Write it as 'USD 250,000.00', several with a semicolon between, or 'none'.")
-        minor = Decimal(match[2].replace(",", "")).scaleb(money.exponent(match[1]))
-        if minor != minor.to_integral_value():
-            raise ValueError(f"{match[1]} has no such fractions.")
-        found[match[1]] = int(minor)
+        found[match[1]] = money.written(match[2], match[1])
     return found
 
 

@@ -17,10 +17,11 @@ from typing import Any
 
 from bridge.kernel.errors import BridgeError
 from bridge.kernel.gateway import Activity
-from bridge.kernel.money import is_currency
+from bridge.kernel.money import MAX_AMOUNT, is_currency
 from transfers.reconciliation import camt
 
 MAX_BYTES = 64 * 2**20
+MAX_BALANCE = 1000 * MAX_AMOUNT  # still a bigint
 LONGEST_TEXT = 200  # of what a line says for people; more is cut
 COLUMNS = ("id", "at", "direction", "amount", "currency", "kind", "key", "institution_reference", "code", "balance")
 
@@ -59,7 +60,7 @@ def read(*, name: str, content: bytes) -> Statement:
         statement = reader(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise StatementRefused(why="it is no UTF-8 text") from error
-    except (KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, csv.Error) as error:
         raise StatementRefused(why=f"it cannot be read ({type(error).__name__}: {error})") from error
     _check(statement)
     return statement
@@ -68,6 +69,8 @@ def read(*, name: str, content: bytes) -> Statement:
 def _check(statement: Statement) -> None:
     if not is_currency(statement.currency):
         raise StatementRefused(why=f"'{statement.currency}' is no currency")
+    if max(abs(statement.opening), abs(statement.closing)) > MAX_BALANCE:
+        raise StatementRefused(why="a balance in it is more money than there is")
     seen: set[str] = set()
     total = statement.opening
     for line in statement.lines:
@@ -76,6 +79,8 @@ def _check(statement: Statement) -> None:
         seen.add(line.id)
         if line.direction not in ("credit", "debit") or line.amount <= 0 or line.currency != statement.currency:
             raise StatementRefused(why=f"line {line.id} has no direction, no amount, or another currency")
+        if line.amount > MAX_AMOUNT:
+            raise StatementRefused(why=f"line {line.id} is of more money than there is: {line.amount}")
         total += line.amount if line.direction == "credit" else -line.amount
     if total != statement.closing:
         raise StatementRefused(

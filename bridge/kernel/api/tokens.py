@@ -48,7 +48,7 @@ class TokenSerializer(serializers.Serializer):
 
 
 class TokensView(BridgeView):
-    """Too many failures lock the login and the address for a while (429 `locked_out`)."""
+    """Too many failures lock the address out for a while, whatever login it names (429 `locked_out`)."""
 
     authentication_classes: Any = []
     permission_classes: Any = []

@@ -46,7 +46,7 @@ def sandbox(places: Places, env: Mapping[str, str], *, port: int) -> Child:
 
 
 def web(places: Places, env: Mapping[str, str], *, descriptor: int) -> Child:
-    """Two sync workers on a socket that the supervisor holds, so that a restart refuses nobody."""
+    """Sync workers on a socket that the supervisor holds, so that a restart refuses nobody."""
     url = env["BRIDGE_BASE_URL"]
     return Child(
         name="web",

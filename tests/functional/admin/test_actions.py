@@ -178,13 +178,13 @@ class TestFunds:
         form = {"item": item(Fund.objects.get(pk=fund.pk)), "reason": "Smaller."}
         told = maker.post(act("limits", "funds_fund"), {**form, "seat_limit": "0", "no_hard_cap": "on"})
         assert "1 seat is taken already: the limit cannot be set to 0." in told
-        told = maker.post(act("limits", "funds_fund"), {**form, "seat_limit": "5", "hard_cap": "999"})
+        told = maker.post(act("limits", "funds_fund"), {**form, "seat_limit": "5", "hard_cap": "9.99"})
         assert "USD 10,000.00 is taken already: the limit cannot be set to USD 9.99." in told
         assert FundCapacity.objects.get(pk=fund.pk).seat_limit == 5
 
     def test_limits_are_changed_and_taken_away_by_ticking_so(self, bridge: World, sign_in: SignIn) -> None:
         fund, maker = bridge.fund(seat_limit=5), sign_in(Role.MAKER)
-        form = {"item": item(fund), "seat_limit": "7", "hard_cap": "900000000", "reason": "Second closing."}
+        form = {"item": item(fund), "seat_limit": "7", "hard_cap": "9,000,000", "reason": "Second closing."}
         maker.post(act("limits", "funds_fund"), form)
         assert limits_of(fund) == (7, 900_000_000)
         fund.refresh_from_db()
@@ -197,10 +197,10 @@ class TestFunds:
         [
             ({"reason": "Why not."}, "Enter a number, or tick &#x27;no seat limit&#x27;."),
             ({"seat_limit": "5", "reason": "Why not."}, "Enter a number, or tick &#x27;no hard cap&#x27;."),
-            ({"seat_limit": "7", "hard_cap": "1000000", "no_hard_cap": "on", "reason": "Both."}, "not both."),
-            ({"seat_limit": "7", "hard_cap": "1000000"}, "This field is required."),
-            ({"seat_limit": "7", "hard_cap": "1000000", "reason": " "}, "This field is required."),
-            ({"seat_limit": "5", "hard_cap": "900000", "reason": "The same."}, "Nothing changes."),
+            ({"seat_limit": "7", "hard_cap": "10,000", "no_hard_cap": "on", "reason": "Both."}, "not both."),
+            ({"seat_limit": "7", "hard_cap": "10,000"}, "This field is required."),
+            ({"seat_limit": "7", "hard_cap": "10,000", "reason": " "}, "This field is required."),
+            ({"seat_limit": "5", "hard_cap": "9,000.00", "reason": "The same."}, "Nothing changes."),
         ],
     )
     def test_what_is_missing_takes_no_limit_away(

@@ -63,7 +63,7 @@ class TestClosing:
             ({"plan": "settle"}, ("cancel", "USD 30,000.00")),
             ({"plan": "return-all"}, ("recall", "cancel")),
             (
-                {"plan": "cut-back", "target": "2000000", "method": "pro-rata", "below": "keep"},
+                {"plan": "cut-back", "target": "20,000.00", "method": "pro-rata", "below": "keep"},
                 ("reduce", "USD 5,000.00"),
             ),
         ],
@@ -86,7 +86,7 @@ class TestClosing:
 
     def test_two_people_begin_it_and_its_steps_are_seen(self, bridge: World, sign_in: SignIn) -> None:
         fund, maker, checker = closing_fund(bridge), sign_in(Role.MAKER, Role.CHECKER), sign_in(Role.CHECKER)
-        given: dict[str, Any] = {"plan": "cut-back", "target": "2000000", "method": "first-come", "below": "keep"}
+        given: dict[str, Any] = {"plan": "cut-back", "target": "20,000.00", "method": "first-come", "below": "keep"}
         given["expect"] = shown_hash(maker.get(page(fund), **given))
         told = maker.post(page(fund), {**given, "reason": "Oversubscribed."})
         assert "This is exactly the plan that was asked for" in told

@@ -123,7 +123,8 @@ class TestParameters:
             ("review", "0", "from 60"),
             ("resend_share", "many", "whole number"),
             ("exposure_limit", "5", "USD 250,000.00"),
-            ("exposure_limit", "USD 0.001", "fractions"),
+            ("exposure_limit", "USD 0.001", "USD has 2 decimals"),
+            ("exposure_limit", "USD 1.000,00", "Write an amount in USD"),
         ],
     )
     def test_what_cannot_be_read_is_said_beside_its_field(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from django.urls import reverse
 
 from accounts.models import Investor, InvestorAccount
 from bridge.events.models import Event
+from bridge.kernel import clock
 from bridge.kernel.results import Role
 from funds.models import Fund
 from tests.functional.admin.conftest import SignIn
@@ -105,7 +107,7 @@ class TestAdding:
             "description": "",
             "kind": "credit",
             "currency": "USD",
-            "minimum": "5000000",
+            "minimum": "50,000.00",
             "maximum": "",
             "opens_at_0": "2026-01-01",
             "opens_at_1": "09:00:00",
@@ -120,9 +122,9 @@ class TestAdding:
             "regime": "3c1",
             "eligibility": "accredited",
             "required_documents": "subscription agreement, tax form",
-            "second_person_above": "100000000",
-            "escrow_minimum": "900000000",
-            "contributed_elsewhere": "5000",
+            "second_person_above": "1000000",
+            "escrow_minimum": "USD 9,000,000.00",
+            "contributed_elsewhere": "50.00",
             "rail": "fedwire",
             "routing_number": "026009593",
         }
@@ -140,3 +142,83 @@ class TestAdding:
         assert (fund.status, fund.number_last4) == ("draft", "2211")
         assert "already" in maker.post(reverse("admin:funds_fund_add"), {**form, "code": "another"})
         assert Fund.objects.filter(number_last4="2211").count() == 1
+
+
+def fund_form(fund: Fund, **changes: Any) -> dict[str, Any]:
+    form = {
+        "name": fund.name,
+        "description": fund.description,
+        "kind": fund.kind,
+        "minimum": "10.00",
+        "maximum": "",
+        "opens_at_0": f"{fund.opens_at:%Y-%m-%d}",
+        "opens_at_1": f"{fund.opens_at:%H:%M:%S}",
+        "closes_at_0": "",
+        "closes_at_1": "",
+        "on_deposit_failure": fund.on_deposit_failure,
+        "regime": "none",
+        "eligibility": "none",
+        "required_documents": "",
+        "second_person_above": "",
+        "escrow_minimum": "",
+        "contributed_elsewhere": "0",
+        "rail": fund.rail,
+        "seen_version": fund.version,
+    }
+    return {**form, **changes}
+
+
+class TestAmounts:
+    """Amounts are written as people write them, in the fund's own currency."""
+
+    def fund(self, bridge: World, **given: Any) -> Fund:
+        return bridge.fund(minimum=1_000, opens_at=clock.now().replace(microsecond=0), closes_at=None, **given)
+
+    def test_a_form_shows_what_it_would_save(self, bridge: World, sign_in: SignIn) -> None:
+        fund = self.fund(bridge, maximum=250_000_00)
+        page = sign_in(Role.MAKER).get(page_of(fund))
+        assert 'name="minimum" value="10.00"' in page
+        assert 'name="maximum" value="250,000.00"' in page
+        assert "Per investor. In USD, such as 25,000.00." in page
+
+    def test_an_amount_left_as_it_was_is_no_change(self, bridge: World, sign_in: SignIn) -> None:
+        fund = self.fund(bridge)
+        sign_in(Role.MAKER).post(page_of(fund), fund_form(fund, maximum="USD 1,000.50"))
+        event = Event.objects.get(subject_id=fund.pk, type="fund.edited")
+        assert event.data["fields"] == ["maximum"]
+        fund.refresh_from_db()
+        assert (fund.minimum, fund.maximum) == (1_000, 100_050)
+
+    def test_a_currency_without_decimals_has_none(self, bridge: World, sign_in: SignIn) -> None:
+        fund = self.fund(bridge, currency="JPY", institution="meridian", routing_number="", rail="")
+        maker = sign_in(Role.MAKER)
+        assert 'name="minimum" value="1,000"' in maker.get(page_of(fund))
+        told = maker.post(page_of(fund), fund_form(fund, minimum="1,000.00"))
+        assert "JPY has no decimals: write 1,000." in told
+        maker.post(page_of(fund), fund_form(fund, minimum="2,500"))
+        fund.refresh_from_db()
+        assert fund.minimum == 2_500
+
+    @pytest.mark.parametrize(
+        ("written", "told"),
+        [
+            ("25.000", "USD has 2 decimals"),
+            ("25.000,00", "Write an amount in USD, such as 25,000.00."),
+            ("EUR 25,000.00", "Write an amount in USD, such as 25,000.00."),
+            ("-1", "Write an amount in USD"),
+            ("", "This field is required."),
+        ],
+    )
+    def test_what_can_be_read_in_two_ways_is_refused(
+        self, bridge: World, sign_in: SignIn, written: str, told: str
+    ) -> None:
+        fund = self.fund(bridge)
+        assert told in sign_in(Role.MAKER).post(page_of(fund), fund_form(fund, minimum=written))
+        fund.refresh_from_db()
+        assert (fund.minimum, fund.version) == (1_000, 1)
+
+    def test_a_new_fund_of_no_currency_says_so_once(self, bridge: World, sign_in: SignIn) -> None:
+        form = {"code": "x", "name": "X", "kind": "credit", "currency": "XTS", "minimum": "5.00"}
+        told = sign_in(Role.MAKER).post(reverse("admin:funds_fund_add"), form)
+        assert "This is no currency of ISO 4217" in told
+        assert "Write an amount" not in told

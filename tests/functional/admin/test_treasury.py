@@ -129,7 +129,7 @@ class TestTheFloat:
         maker, checker = sign_in(Role.MAKER), sign_in(Role.CHECKER)
         assert "float/put-in/?currency=USD" in maker.get(FLOAT)
         desk.arrives(50_00, reference="IN-9")
-        form = {"currency": "USD", "amount": "5000", "bank_reference": "IN-9", "paid_on": desk.day.isoformat()}
+        form = {"currency": "USD", "amount": "50.00", "bank_reference": "IN-9", "paid_on": desk.day.isoformat()}
         assert "This field is required" in maker.post(f"{FLOAT}put-in/", form)
         assert "second person decides" in maker.post(f"{FLOAT}put-in/", {**form, "why": "Initial float."})
         assert not FloatMovement.objects.exists()
@@ -138,7 +138,13 @@ class TestTheFloat:
 
     def test_taking_out_too_much_is_told_what_to_do(self, desk: Treasury, sign_in: SignIn) -> None:
         desk.moved()
-        form = {"currency": "USD", "amount": "1", "bank_reference": "O-1", "paid_on": desk.day.isoformat(), "why": "x"}
+        form = {
+            "currency": "USD",
+            "amount": "0.01",
+            "bank_reference": "O-1",
+            "paid_on": desk.day.isoformat(),
+            "why": "x",
+        }
         page = sign_in(Role.MAKER).post(f"{FLOAT}take-out/", form)
         assert "Take out less, or recover the advances first." in page
 
@@ -181,9 +187,9 @@ class TestATransfersMoney:
         desk.funds_float(1_000_00)
         maker, checker = sign_in(Role.MAKER), sign_in(Role.CHECKER)
         assert "USD 500.00 is missing" in maker.get(act("top_up"), item=self.now(transfer))
-        small = {"item": self.now(transfer), "amount": "1000", "why": "A fee of ours."}
+        small = {"item": self.now(transfer), "amount": "10", "why": "A fee of ours."}
         assert "Topped up. It is now withdrawn." in maker.post(act("top_up"), small)
-        large = {"item": self.now(transfer), "amount": "49000", "why": "A fee of ours."}
+        large = {"item": self.now(transfer), "amount": "490.00", "why": "A fee of ours."}
         assert "second person decides" in maker.post(act("top_up"), large)
         agree(checker)
         assert desk.fresh(transfer).amount == 100_000_00

@@ -97,6 +97,50 @@ class TestAllFormatsSayTheSame:
         assert (statement.opening, statement.closing) == (-20_000, -15_000)
 
 
+def bundled(*parts: tuple[str, str, str], amount: str = "100.00", path: str = "Amt") -> bytes:
+    """As the bank issues it, with its first entry booked as a batch of `(amount, direction, key)`."""
+    text = as_camt053(issued())
+    start, end = text.index("<NtryDtls>"), text.index("</NtryDtls>")
+    transactions = "".join(
+        f"<TxDtls><Refs><EndToEndId>{key}</EndToEndId></Refs>"
+        + (f'<Amt Ccy="USD">{money}</Amt>' if path == "Amt" else "")
+        + (f"<CdtDbtInd>{way}</CdtDbtInd>" if way else "")
+        + (f'<AmtDtls><TxAmt><Amt Ccy="USD">{money}</Amt></TxAmt></AmtDtls>' if path == "TxAmt" else "")
+        + "</TxDtls>"
+        for money, way, key in parts
+    )
+    return f"{text[:start]}<NtryDtls>{transactions}{text[end:]}".encode()
+
+
+class TestBatchBookedEntries:
+    @pytest.mark.parametrize("path", ["Amt", "TxAmt"])
+    def test_each_transaction_is_a_line(self, path: str) -> None:
+        content = bundled(("60.00", "", "first"), ("40.00", "CRDT", "second"), path=path)
+        lines = read(name="day.xml", content=content).lines
+        assert [(item.id, item.direction, item.amount, item.key) for item in lines[:2]] == [
+            ("settlement-1/1", "credit", 6_000, "first"),
+            ("settlement-1/2", "credit", 4_000, "second"),
+        ]
+        assert len(lines) == len(LINES) + 1
+
+    def test_one_may_go_the_other_way(self) -> None:
+        content = bundled(("120.00", "CRDT", "first"), ("20.00", "DBIT", "second"))
+        assert [item.direction for item in read(name="day.xml", content=content).lines[:2]] == ["credit", "debit"]
+
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            (bundled(("60.00", "", "a"), ("39.99", "", "b")), "make 9999, not its 10000"),
+            (bundled(("60.00", "", "a"), ("40.00", "", "b"), path="none"), "without an amount"),
+            (bundled(("60.00", "", "a"), ("40.00", "", "b")).replace(b'"USD">40', b'"EUR">40'), "without an amount"),
+        ],
+    )
+    def test_what_does_not_add_up_is_refused(self, content: bytes, told: str) -> None:
+        with pytest.raises(StatementRefused) as refused:
+            read(name="day.xml", content=content)
+        assert told in refused.value.detail
+
+
 class TestWhatIsRefused:
     def why(self, name: str, content: bytes) -> str:
         with pytest.raises(StatementRefused) as refused:
@@ -127,6 +171,9 @@ class TestWhatIsRefused:
             ("day.json", b"{"),
             ("day.json", b"[]"),
             ("day.json", b'{"lines": [1]}'),
+            ("day.json", b"[" * 100_000),
+            ("day.json", as_json(opening_balance=10**30, closing_balance=10**30 + 5_000)),
+            ("day.json", as_json(opening_balance=-(10**20), lines=[], closing_balance=-(10**20))),
             ("day.json", b"\xff\xfe"),
             ("day.csv", b""),
             ("day.csv", b"id,at\n1,2\n"),
@@ -148,6 +195,11 @@ class TestWhatIsRefused:
         lines = document()["lines"]
         lines[0]["at"] = "2026-11-20T12:00:00"
         assert "offset" in self.why("day.json", as_json(lines=lines))
+
+    def test_more_money_than_there_is(self) -> None:
+        lines = [{**document()["lines"][0], "amount": 10**15, "balance": 10**15 + 500}]
+        told = self.why("day.json", as_json(lines=lines, closing_balance=10**15 + 500))
+        assert "more money than there is" in told
 
     def test_a_currency_that_does_not_exist(self) -> None:
         assert "is no currency" in self.why("day.json", as_json(currency="XQX", lines=[], closing_balance=500))

@@ -33,6 +33,13 @@ def test_gateway_is_made_once_from_its_settings(registry):
     assert registry.gateway_for("meridian") is gateway
 
 
+def test_secrets_of_callbacks_in_a_rotation_are_no_business_of_the_adapter(monkeypatch):
+    configured = {"meridian": {**CONFIGURED["meridian"], "callback_secrets": ["new", "old"]}}
+    monkeypatch.setattr(gateways, "settings", SimpleNamespace(BRIDGE_GATEWAYS=configured))
+
+    assert isinstance(GatewayRegistry(side="investor").gateway_for("meridian"), SandboxInvestorBank)
+
+
 def test_unknown_institution_is_an_error_that_names_those_there_are(registry):
     with pytest.raises(UnknownInstitution, match=r"'nobank'.*There are: meridian"):
         registry.gateway_for("nobank")
