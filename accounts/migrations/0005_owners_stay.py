@@ -31,9 +31,9 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="stays_what_it_is",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))',
                     func="RAISE EXCEPTION 'stays_what_it_is: of % these never change: id, created_at', TG_TABLE_NAME;",
-                    hash="8c255c6245b655f3facc2961b29878601e4ba859",
-                    level="STATEMENT",
+                    hash="f99231036f69ff2a967acf0698c820d04522953f",
                     operation='UPDATE OF "id", "created_at"',
                     pgid="pgtrigger_stays_what_it_is_d645f",
                     table="accounts_investor",

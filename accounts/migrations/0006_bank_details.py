@@ -52,9 +52,9 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="stays_what_it_is",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."investor_id" IS DISTINCT FROM (NEW."investor_id") OR OLD."institution" IS DISTINCT FROM (NEW."institution") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))',
                     func="RAISE EXCEPTION 'stays_what_it_is: of % these never change: id, investor_id, institution, currency, created_at', TG_TABLE_NAME;",
-                    hash="cfa8cbd414ef048ebec5b4806f5b9cf7dc5b868f",
-                    level="STATEMENT",
+                    hash="6e49db968da17ab4b13d83f3c5002b2064eccf73",
                     operation='UPDATE OF "id", "investor_id", "institution", "currency", "created_at"',
                     pgid="pgtrigger_stays_what_it_is_c2ee0",
                     table="accounts_investoraccount",

@@ -28,12 +28,16 @@ def never_deleted() -> pgtrigger.Trigger:
 
 
 def stays_what_it_is(*columns: str) -> pgtrigger.Trigger:
-    """No UPDATE names these columns, not even to what they are: once per statement, which costs a batch nothing."""
+    """These columns keep their values. Only an UPDATE that names one of them is looked at, so a batch pays nothing."""
+    changed = pgtrigger.Q()
+    for name in columns:
+        changed |= pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")})
     return pgtrigger.Trigger(
         name="stays_what_it_is",
-        level=pgtrigger.Statement,
+        level=pgtrigger.Row,
         when=pgtrigger.Before,
         operation=pgtrigger.UpdateOf(*columns),
+        condition=changed,
         func=f"RAISE EXCEPTION 'stays_what_it_is: of % these never change: {', '.join(columns)}', TG_TABLE_NAME;",
     )
 

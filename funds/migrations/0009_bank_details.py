@@ -20,9 +20,9 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="stays_what_it_is",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."institution" IS DISTINCT FROM (NEW."institution") OR OLD."routing_number" IS DISTINCT FROM (NEW."routing_number") OR OLD."number_sealed" IS DISTINCT FROM (NEW."number_sealed") OR OLD."number_last4" IS DISTINCT FROM (NEW."number_last4") OR OLD."number_index" IS DISTINCT FROM (NEW."number_index") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))',
                     func="RAISE EXCEPTION 'stays_what_it_is: of % these never change: id, currency, institution, routing_number, number_sealed, number_last4, number_index, created_at', TG_TABLE_NAME;",
-                    hash="888d953bdb1ef898c81077b1e626d1d48c5d1449",
-                    level="STATEMENT",
+                    hash="5a0e86cc006e1a840ef9bd791d62dc3fd3180413",
                     operation='UPDATE OF "id", "currency", "institution", "routing_number", "number_sealed", "number_last4", "number_index", "created_at"',
                     pgid="pgtrigger_stays_what_it_is_06b05",
                     table="funds_fund",

@@ -20,9 +20,9 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="stays_what_it_is",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."owner_id" IS DISTINCT FROM (NEW."owner_id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."currency" IS DISTINCT FROM (NEW."currency"))',
                     func="RAISE EXCEPTION 'stays_what_it_is: of % these never change: id, owner_id, kind, currency', TG_TABLE_NAME;",
-                    hash="250e17076ab41b9a63f653cb3d6dda4ad37df93d",
-                    level="STATEMENT",
+                    hash="2d210f9e16234170dc1e03611ea1ad198187d50d",
                     operation='UPDATE OF "id", "owner_id", "kind", "currency"',
                     pgid="pgtrigger_stays_what_it_is_c14bd",
                     table="ledger_ledgeraccount",

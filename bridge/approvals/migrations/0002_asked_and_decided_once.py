@@ -44,9 +44,9 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="stays_what_it_is",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."subject_type" IS DISTINCT FROM (NEW."subject_type") OR OLD."subject_id" IS DISTINCT FROM (NEW."subject_id") OR OLD."summary" IS DISTINCT FROM (NEW."summary") OR OLD."payload" IS DISTINCT FROM (NEW."payload") OR OLD."seen" IS DISTINCT FROM (NEW."seen") OR OLD."bound_hash" IS DISTINCT FROM (NEW."bound_hash") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."maker" IS DISTINCT FROM (NEW."maker") OR OLD."maker_role" IS DISTINCT FROM (NEW."maker_role") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at"))',
                     func="RAISE EXCEPTION 'stays_what_it_is: of % these never change: id, kind, subject_type, subject_id, summary, payload, seen, bound_hash, reason, maker, maker_role, created_at, expires_at', TG_TABLE_NAME;",
-                    hash="905aaf2c34afabbe5e2ca147cdbd98b87d6e6c33",
-                    level="STATEMENT",
+                    hash="e0df42886fcdf89298fba2c2a4c0cec4ee743dff",
                     operation='UPDATE OF "id", "kind", "subject_type", "subject_id", "summary", "payload", "seen", "bound_hash", "reason", "maker", "maker_role", "created_at", "expires_at"',
                     pgid="pgtrigger_stays_what_it_is_fd59b",
                     table="approvals_approval",
