@@ -57,7 +57,7 @@ def serving() -> Iterator[Web]:
 def exchange(
     port: int, verb: str, path: str, *, token: str = "", body: bytes = b"", key: str = ""
 ) -> tuple[int, bytes]:
-    """One request on a connection of its own, as a sync worker wants it; status and body."""
+    """One request on a connection of its own; status and body."""
     head = f"{verb} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     if token:
         head += f"Authorization: Bearer {token}\r\n"

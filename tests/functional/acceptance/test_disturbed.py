@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from bridge.embedded import process
@@ -40,6 +43,15 @@ def test_with_every_fault_of_the_bank_each_transfer_ends_and_the_books_agree(sta
     _holds(report, BATCH)
     assert {"completed", "refunded", "failed", "rejected", "cancelled"} <= set(report["states"])
     stack.check_ledger()
+
+
+def test_connections_that_say_nothing_hold_up_nobody(stack: Stack) -> None:
+    """Browsers keep some ready; there are more here than there are web processes."""
+    address = httpx.URL(stack.addresses()["base_url"])
+    with ExitStack() as kept:
+        for _ in range(40):
+            kept.enter_context(socket.create_connection((address.host, address.port or 80), timeout=5))
+        assert httpx.get(f"{address}/readyz", timeout=20, trust_env=False).status_code == httpx.codes.OK
 
 
 @pytest.mark.parametrize(
