@@ -55,7 +55,7 @@ class InvestorAdmin(ActingAdmin, VersionedAdmin):
     list_display = ("legal_name", "public", "kind", "country", "login", "state", "created")
     list_filter = ("kind", "status", "country")
     list_select_related = ("user",)
-    search_fields = ("legal_name", "email__iexact", "user__username__exact")
+    search_fields = ("legal_name__plainly", "email__iexact", "user__username__exact")
     search_help_text = "A name, an address, a login, or an id (inv_…)."
     ordering = ("legal_name",)
     id_columns: ClassVar = {"investor": "id"}
@@ -151,7 +151,7 @@ class InvestorAccountAdmin(ActingAdmin, VersionedAdmin):
     list_display = ("title", "public", "investor_link", "institution", "currency", "held_money", "on_way", "state")
     list_filter = ("institution", "currency", "status")
     list_select_related = ("investor",)
-    search_fields = ("name", "number_last4__exact", "investor__legal_name")
+    search_fields = ("name", "number_last4__exact", "investor__legal_name__plainly")
     search_help_text = "A name, an investor, the last four, or an id (acct_…, inv_…)."
     ordering = ("name", "id")
     id_columns: ClassVar = {"account": "id", "investor": "investor_id"}
@@ -298,6 +298,7 @@ class CredentialAdmin(ReadOnlyAdmin):
     list_display = ("name", "institution", "shown_hint", "state", "created")
     list_filter = ("institution",)
     search_fields = ("name__exact",)
+    search_help_text = "A whole name, such as api_key."
     fields = ("name", "institution", "shown_hint", "state", "created")
 
     @display(description="ends with")

@@ -1,7 +1,8 @@
-"""The console's site: Bridge's name on Unfold's theme, a dashboard first, and a jump to any id."""
+"""The console's site: Bridge's name on Unfold's theme, a dashboard first, and a jump to any id, name or reference."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +13,10 @@ from unfold.sites import UnfoldAdminSite
 from bridge.console import finding
 from bridge.console.second_factor import own_second_factor
 from bridge.console.signing_in import SignInForm
-from bridge.kernel import second_factors
+from bridge.kernel import ids, second_factors
+
+LONGEST = 200
+MOST_OF_A_KIND = 5
 
 
 class BridgeAdminSite(UnfoldAdminSite):
@@ -40,14 +44,33 @@ class BridgeAdminSite(UnfoldAdminSite):
 
 
 def jump(request: HttpRequest, term: str) -> list[SearchResult]:
-    """The page of a TypeID that somebody pasted into the search."""
-    found = finding.typeid(term)
-    if found is None or found[0] not in finding.PAGES:
-        return []
-    kind, value = found
-    page = finding.PAGES[kind]
-    app, _, name = page.partition("_")
-    if not request.user.has_perm(f"{app}.view_{name}"):
-        return []
-    link = reverse(f"admin:{page}_change", args=[value])
-    return [SearchResult(title=term, description=f"Open this {kind}", link=link, icon="arrow_forward")]
+    """The pages of what somebody pasted or typed into the search: an id or a part of one, and what apps find by it.
+
+    The theme gives the text in small letters; external ids and banks' references are as they were written.
+    """
+    text = request.GET.get("s", term).replace("\x00", "").strip()[:LONGEST]
+    found = finding.typeid(text)
+    if found is not None:
+        kind, value = found
+        seen = kind in finding.PAGES and _may_see(request, kind)
+        return [_result(text, f"Open this {kind}", kind, value)] if seen else []
+    results = []
+    part = finding.part(text)
+    if part is not None:
+        kinds = [part.kind] if part.kind else finding.KINDS_BY_ENDING
+        for kind in kinds:
+            if kind in finding.PAGES and _may_see(request, kind):
+                keys = finding.meant(kind, part)[:MOST_OF_A_KIND]
+                results += [_result(ids.encode(kind, pk), f"Open this {kind}", kind, pk) for pk in keys]
+    rows = finding.everything(text, request.user.has_perm) if text else []
+    return results + [_result(row.title, row.description, row.kind, row.pk) for row in rows]
+
+
+def _may_see(request: HttpRequest, kind: str) -> bool:
+    app, _, name = finding.PAGES[kind].partition("_")
+    return bool(request.user.has_perm(f"{app}.view_{name}"))
+
+
+def _result(title: str, description: str, kind: str, pk: uuid.UUID) -> SearchResult:
+    link = reverse(f"admin:{finding.PAGES[kind]}_change", args=[pk])
+    return SearchResult(title=title, description=description, link=link, icon="arrow_forward")

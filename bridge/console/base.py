@@ -8,15 +8,18 @@ from typing import Any, ClassVar
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, Q, QuerySet, UUIDField
+from django.db.models import CharField, Model, Q, QuerySet, UUIDField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from bridge.console import finding, pages
 from bridge.console.lists import CarefulAdmin
 from bridge.console.paging import BoundedPaginator
+from bridge.console.spelling import Plainly
 from bridge.kernel.api.roles import roles_of
 from bridge.kernel.results import Actor, Channel, Role
+
+CharField.register_lookup(Plainly)  # names are searched `plainly`
 
 
 def actor_of(request: HttpRequest, *, among: frozenset[Role] | None = None) -> Actor | None:
@@ -55,7 +58,7 @@ class ConsoleAdmin(CarefulAdmin):
         return actions
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        """Ids first, by index; then `find`; then the text columns."""
+        """Ids first, by index; then parts of ids; then `find`; then the text columns."""
         term = search_term.strip().replace("\x00", "")
         if not term:
             return queryset, False
@@ -65,6 +68,9 @@ class ConsoleAdmin(CarefulAdmin):
             for column, value in columns.items():
                 wanted |= Q(**{column: value})
             return queryset.filter(wanted), False
+        shortened = finding.rows_for(term, self.id_columns)
+        if shortened is not None:
+            return queryset.filter(shortened), False
         found = self.find(term)
         if found is not None:
             return queryset.filter(found), False

@@ -23,7 +23,10 @@ class EventAdmin(ReadOnlyAdmin):
     list_display = ("public", "what", "subject", "seq", "state_badge", "who", "written")
     list_filter = (named("subject_type", lambda: first_of_index(Event, "subject_type")), recent("at"))
     search_fields = ("type__exact",)
-    search_help_text = "An id of an event or of its subject (trf_…, fund_…, acct_…), or a whole type."
+    search_help_text = (
+        "An id of an event or of its subject (trf_…, fund_…, acct_…), a whole type (transfer.approved), or among the "
+        f"newest {finding.NEWEST:,} events who did it: a whole name of a login or service."
+    )
     ordering = ("-id",)
     id_columns: ClassVar = {"event": "id", "subject": "subject_id"}  # a bare uuid may be either
     fields = (
@@ -40,8 +43,10 @@ class EventAdmin(ReadOnlyAdmin):
         "position",
     )
 
-    def find(self, term: str) -> Q | None:
-        return Q(type=term.lower()) if "." in term else None
+    def find(self, term: str) -> Q:
+        by = Q(actor__label__iexact=term) | Q(actor__id__iexact=term)
+        found = finding.newest(Event) & by
+        return found | Q(type=term.lower()) if "." in term else found
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         found = finding.typeid(search_term)

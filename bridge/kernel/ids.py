@@ -108,3 +108,8 @@ def decode(kind: str, text: object) -> uuid.UUID:
     if len(body) != _LENGTH or not _LETTERS.issuperset(body) or body[0] > _MAX_FIRST:
         raise MalformedId(kind=kind, prefix=prefix)
     return uuid.UUID(int=int(body.translate(_AS_PYTHON_COUNTS), 32))
+
+
+def between(begins: str) -> tuple[uuid.UUID, uuid.UUID]:
+    """The smallest and the greatest uuid whose 26 letters begin so. Raises `MalformedId` for what begins none."""
+    return decode("event", f"evt_{begins:0<{_LENGTH}}"), decode("event", f"evt_{begins or _MAX_FIRST:z<{_LENGTH}}")

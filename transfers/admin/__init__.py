@@ -3,8 +3,10 @@
 from transfers.admin import (
     breaks,
     callback,
+    circuits,
     closing,
     controls,
+    finders,
     floats,
     instruction,
     parameters,
@@ -17,8 +19,10 @@ from transfers.admin import (
 __all__ = [
     "breaks",
     "callback",
+    "circuits",
     "closing",
     "controls",
+    "finders",
     "floats",
     "instruction",
     "parameters",

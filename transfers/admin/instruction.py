@@ -21,8 +21,7 @@ from transfers.reconciliation.gathering import institutions
 class BankInstructionAdmin(ReadOnlyAdmin):
     list_display = (
         "public",
-        "kind",
-        "attempt",
+        "leg",
         "state_badge",
         "money",
         "institution",
@@ -32,7 +31,10 @@ class BankInstructionAdmin(ReadOnlyAdmin):
     )
     list_filter = ("state", "kind", named("institution", institutions), recent("created_at"))
     search_fields = ("key__exact",)
-    search_help_text = "An id (ins_…, trf_…, acct_…), a key, our reference or the institution's."
+    search_help_text = (
+        "An id (ins_…, trf_…, acct_…) or a part of it, a key, our reference or its first twelve letters, or the "
+        "institution's whole reference."
+    )
     ordering = ("-id",)
     id_columns: ClassVar = {"instruction": "id", "transfer": "transfer_id", "account": "account_id"}
     fields = (
@@ -71,6 +73,10 @@ class BankInstructionAdmin(ReadOnlyAdmin):
     @display(description="instruction")
     def identifier(self, row: BankInstruction) -> str:
         return whole_id("instruction", row.pk)
+
+    @display(description="leg", ordering="kind")
+    def leg(self, row: BankInstruction) -> str:
+        return f"{row.get_kind_display()} {row.attempt}"
 
     @display(description="state")
     def state_badge(self, row: BankInstruction) -> str:

@@ -15,7 +15,6 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from accounts.models import Investor
 from bridge.console.acting import ActingAdmin
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import amount, badge, link_to, public_id, when
@@ -26,6 +25,7 @@ from transfers import blockers, references
 from transfers.admin import case, story
 from transfers.admin.criteria import CRITERIA_VERBS
 from transfers.admin.filters import BlockerFilter, StateFilter
+from transfers.admin.finders import SHORTEST_NAME, funds_named, investors_named
 from transfers.admin.money import MONEY_VERBS
 from transfers.admin.verbs import TRANSFER_VERBS
 from transfers.models import BankInstruction, Transfer
@@ -49,7 +49,8 @@ class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
     list_select_related = ("source_account", "investor", "fund")
     search_fields = ("external_id__exact",)
     search_help_text = (
-        "An id (trf_…, ins_…, acct_…, inv_…, fund_…), an external id, a leg's key or reference, or an investor."
+        "An id (trf_…, ins_…, acct_…, inv_…, fund_…), its beginning, or among the newest its last six letters; an "
+        "external id, a leg's key or reference (its first twelve letters too), or a name of an investor or a fund."
     )
     ordering = ("-id",)
     id_columns: ClassVar = {
@@ -89,9 +90,9 @@ class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
         found = Q(external_id=term)
         legs = BankInstruction.objects.filter(references.named(term))
         found |= Q(pk__in=list(legs.values_list("transfer_id", flat=True)[:100]))
-        if len(term) >= 3:
-            investors = Investor.objects.filter(legal_name__icontains=term).values_list("pk", flat=True)
-            found |= Q(investor_id__in=list(investors[:MOST_INVESTORS]))
+        if len(term) >= SHORTEST_NAME:
+            found |= Q(investor_id__in=[investor.pk for investor in investors_named(term, MOST_INVESTORS)])
+            found |= Q(fund_id__in=[fund.pk for fund in funds_named(term)])
         return found
 
     def verb_rows(self) -> QuerySet:

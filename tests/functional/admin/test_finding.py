@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from bridge.console import finding
 from bridge.kernel import clock, ids
-from bridge.kernel.results import Role
+from bridge.kernel.results import Actor, Change, Channel, Role
 from funds.models import Fund
 from tests.functional.admin.conftest import SignIn
 from tests.functional.admin.test_actions import AMOUNT, in_review
 from tests.functional.admin.test_pages import list_of, page_of
 from tests.world import World
+from transfers import services
 
 
 class TestSearch:
@@ -55,8 +59,68 @@ class TestSearch:
 
     def test_the_search_beside_every_page_says_what_it_finds(self, sign_in: SignIn) -> None:
         page = sign_in(Role.AUDITOR).get("/admin/")
-        assert "A page or an id" in page
+        assert "Id, name, reference" in page
         assert "Search apps" not in page
+
+    def test_a_transfer_is_found_by_its_fund_and_by_parts_of_ids_and_references(
+        self, bridge: World, sign_in: SignIn
+    ) -> None:
+        fund = bridge.fund(name="Longstone Credit", code="lsc-9")
+        transfer = bridge.request(bridge.account(investor=bridge.investor(legal_name="Jörg Schäfer")), fund, AMOUNT)
+        bridge.run()
+        bridge.advance(days=1)
+        other = bridge.request(bridge.account(), bridge.fund(name="Harbor"), AMOUNT)
+        bridge.run()
+        leg, whole = transfer.instructions.get(kind="withdrawal"), transfer.public_id
+        names = ["longstone", "LSC-9", "schafer", "schäfer", "Jorg Sch"]
+        names += [whole[-6:], f"…{whole[-6:]}", f"{whole[:8]}…{whole[-6:]}", whole[:14], f"{whole[:20]}…"]
+        names += [leg.reference[:12].lower(), leg.reference[:20], f"{leg.reference[:16]}…", fund.public_id[-6:]]
+        console = sign_in(Role.AUDITOR)
+        for name in names:
+            page = console.get(list_of("transfers.transfer"), q=name)
+            assert str(transfer.pk) in page, name
+            assert str(other.pk) not in page, name
+        for name in (leg.reference[:12].lower(), leg.public_id[-6:]):
+            page = console.get(list_of("transfers.bankinstruction"), q=name)
+            assert str(leg.pk) in page, name
+            assert str(other.pk) not in page, name
+
+    def test_the_log_is_searched_by_who_did_it(self, bridge: World, sign_in: SignIn) -> None:
+        transfer = in_review(bridge)
+        maker = sign_in(Role.MAKER, username="maker.one")
+        actor = Actor(str(maker.user.pk), Role.MAKER, Channel.ADMIN, "maker.one")
+        services.cancel_transfers(changes=[Change(transfer.pk)], actor=actor)
+        for name in ("maker.one", "Maker.One"):
+            shown = maker.client.get(list_of("events.event"), {"q": name}).context["cl"].result_list
+            assert {event.type for event in shown} == {"transfer.cancelled", "approval.withdrawn"}, name
+
+    def test_names_and_references_jump_to_their_pages(self, bridge: World, sign_in: SignIn) -> None:
+        fund = bridge.fund(name="Longstone Credit", code="lsc-9")
+        investor = bridge.investor(legal_name="Jörg Schäfer")
+        transfer = bridge.request(bridge.account(investor=investor), fund, AMOUNT, external_id="REQ-7")
+        bridge.run()
+        leg = transfer.instructions.get(kind="withdrawal")
+        wanted = dict.fromkeys(("longstone", "LSC-9", fund.public_id[-6:]), fund)
+        wanted |= dict.fromkeys(("Schafer", "SCHÄFER", investor.public_id[-6:]), investor)
+        names = ("REQ-7", leg.reference, leg.reference[:12].lower(), leg.key, leg.institution_reference)
+        wanted |= dict.fromkeys((*names, transfer.public_id[:16]), transfer)
+        auditor, nobody = sign_in(Role.AUDITOR), sign_in(is_staff=True)
+        for name, row in wanted.items():
+            assert page_of(row) in auditor.get("/admin/search/", s=name, extended="1"), name
+            assert page_of(row) not in nobody.get("/admin/search/", s=name, extended="1"), name
+        found = auditor.get("/admin/search/", s=leg.reference, extended="1")
+        assert "Withdrawal, settled, transfer of USD 10,000.00, Jörg Schäfer → Longstone Credit" in found
+        for text in ("%%%", "\x00", "\x00abc", "x" * 5000, "trf_", "…", "zzzzzz"):
+            assert "/change/" not in auditor.get("/admin/search/", s=text, extended="1"), text
+
+    def test_what_no_index_finds_is_looked_for_among_the_newest_only(
+        self, bridge: World, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rows = [bridge.request(bridge.account(), bridge.fund(), AMOUNT) for _ in range(3)]
+        monkeypatch.setattr(finding.newest, "__defaults__", (2,))
+        console = sign_in(Role.AUDITOR)
+        found = [str(row.pk) in console.get(list_of("transfers.transfer"), q=row.public_id[-6:]) for row in rows]
+        assert found == [False, True, True]
 
 
 class TestDashboard:
