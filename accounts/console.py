@@ -5,7 +5,8 @@ Longer than most modules: what people read and do on the pages of investors and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django import forms
@@ -17,8 +18,8 @@ from accounts.models import ComplianceProfile, InvestorAccount
 from bridge.approvals.asking import ASKED, asks
 from bridge.console import inputs
 from bridge.console.acting import Verb
-from bridge.console.display import badge, when
-from bridge.console.pages import Table, section
+from bridge.console.display import badge, link_to, when
+from bridge.console.pages import Table, namer, section
 from bridge.kernel import clock
 from bridge.kernel.bank_details import wrong_details
 from bridge.kernel.results import Actor, Change, Done, Result, Role
@@ -209,3 +210,10 @@ def compliance_of(request: HttpRequest, investor: Any) -> Table:
 
 def _until(moment: Any) -> object:
     return when(moment) if moment else ""
+
+
+@namer("owner", permission="accounts.view_investoraccount")
+def accounts_named(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, object]:
+    """The investor accounts among these owners."""
+    rows = InvestorAccount.objects.filter(pk__in=keys).select_related("investor")
+    return {row.pk: link_to(row, f"{row.investor}, {row}") for row in rows}

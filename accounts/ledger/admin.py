@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -14,7 +16,7 @@ from accounts.ledger.models import Entry, LedgerAccount, Posting
 from bridge.console.base import ReadOnlyAdmin
 from bridge.console.display import EMPTY, amount, id_link, link, public_id, rows_link, when, whole_id
 from bridge.console.named import named
-from bridge.console.pages import Table, section
+from bridge.console.pages import Table, names, section
 from bridge.console.recent import recent
 
 # The rows of the posting table, as `accounts.ledger.rows` draws them up.
@@ -27,6 +29,14 @@ def rows_of_the_table() -> list[str]:
 
 def account_text(account: LedgerAccount) -> str:
     return link("ledger.ledgeraccount", account.pk, f"{account.get_kind_display()} · {account.currency}")
+
+
+def _name_owners(request: HttpRequest, rows: Iterable[Any]) -> None:
+    """Have the apps that know the owners name them, once for all rows."""
+    owned = [row for row in rows if row.owner_id is not None]
+    known = names(request, "owner", {row.owner_id for row in owned})
+    for row in owned:
+        row.owner_names = known
 
 
 @admin.register(LedgerAccount)
@@ -50,11 +60,25 @@ class LedgerAccountAdmin(ReadOnlyAdmin):
     def owner(self, row: LedgerAccount) -> str:
         if row.owner_id is None:
             return f"all {row.currency}"
+        known: dict[uuid.UUID, Any] = getattr(row, "owner_names", {})
+        if row.owner_id in known:
+            return str(known[row.owner_id])
         if row.kind in set(FUND_KINDS) - {Kind.CASH}:
             return id_link("fund", "funds.fund", row.owner_id)
         if row.kind == Kind.CASH:
             return str(row.owner_id)  # an investor account or a fund: the ledger does not know which
         return id_link("account", "accounts.investoraccount", row.owner_id)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        made = super().get_changelist_instance(request)
+        made.result_list = list(made.result_list)
+        _name_owners(request, made.result_list)
+        return made
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        _name_owners(request, [row] if row is not None else [])
+        return row
 
     @display(description="balance", ordering="balance")
     def shown_balance(self, row: LedgerAccount) -> str:

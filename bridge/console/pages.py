@@ -5,12 +5,22 @@ An app below knows nothing of those above it, so those above register what they 
 
 from __future__ import annotations
 
+import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from django.db.models import Model
 from django.http import HttpRequest
+
+
+class Cell(NamedTuple):
+    """One value of a table, with the heading that stands before it where a screen is too narrow for columns."""
+
+    heading: str
+    value: object
+    numeric: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,14 @@ class Table:
     more_text: str = "Show all"
     note: str = ""
     numeric: frozenset[int] = field(default_factory=frozenset)
+
+    @property
+    def lines(self) -> list[list[Cell]]:
+        headings = [*self.headers, *[""] * max((len(row) - len(self.headers) for row in self.rows), default=0)]
+        return [
+            [Cell(headings[place], value, place in self.numeric) for place, value in enumerate(row)]
+            for row in self.rows
+        ]
 
 
 Builder = Callable[[HttpRequest, Model], Table | None]
@@ -76,3 +94,27 @@ def button(model: str) -> Callable[[Offer], Offer]:
 def buttons(request: HttpRequest, row: Model) -> list[Button]:
     found = (offer(request, row) for offer in _offers[row._meta.label_lower])
     return [button for button in found if button is not None]
+
+
+Namer = Callable[[Collection[uuid.UUID]], Mapping[uuid.UUID, object]]
+_namers: dict[str, list[tuple[str, Namer]]] = defaultdict(list)
+
+
+def namer(what: str, *, permission: str) -> Callable[[Namer], Namer]:
+    """Name rows that an app below knows only as ids, such as the owners of ledger accounts, for people with that
+    permission. The namer is given all ids of a page at once, and passes over those that are not its own."""
+
+    def register(name: Namer) -> Namer:
+        _namers[what].append((permission, name))
+        return name
+
+    return register
+
+
+def names(request: HttpRequest, what: str, keys: Collection[uuid.UUID]) -> dict[uuid.UUID, object]:
+    """What apps call these rows, as far as this person may see it."""
+    known: dict[uuid.UUID, object] = {}
+    for permission, name in _namers[what] if keys else ():
+        if request.user.has_perm(permission):
+            known.update(name(keys))
+    return known

@@ -5,7 +5,8 @@ Longer than most modules: one page class per model, each a list of columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -41,7 +42,7 @@ from bridge.console.display import (
 )
 from bridge.console.editing import VersionedAdmin
 from bridge.console.named import named
-from bridge.console.pages import Table, section
+from bridge.console.pages import Table, namer, section
 from bridge.console.recent import recent
 from bridge.kernel import clock
 from bridge.kernel.bank_details import check_details
@@ -163,7 +164,7 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
     list_display = ("title", "public", "state", "seats", "dollars", "smallest", "closes")
     list_filter = ("status", "kind", "currency")
     list_select_related = ("capacity",)
-    search_fields = ("name", "code")
+    search_fields = ("name__plainly", "code")
     search_help_text = "A name, a code, or an id (fund_…)."
     ordering = ("name",)
     id_columns: ClassVar = {"fund": "id"}
@@ -353,7 +354,7 @@ class AllocationAdmin(ReadOnlyAdmin):
     list_display = ("public", "fund_link", "investor_link", "reserved_money", "confirmed_money", "created")
     list_filter = ("fund",)
     list_select_related = ("fund", "investor")
-    search_fields = ("investor__legal_name",)
+    search_fields = ("investor__legal_name__plainly",)
     search_help_text = "An investor's name, or an id (alo_…, fund_…, inv_…)."
     ordering = ("-id",)
     id_columns: ClassVar = {"allocation": "id", "fund": "fund_id", "investor": "investor_id"}
@@ -389,7 +390,7 @@ class ReservationAdmin(ReadOnlyAdmin):
     list_display = ("public", "transfer", "fund_link", "investor_link", "money", "state_badge", "expires")
     list_filter = ("state", "allocation__fund")
     list_select_related = ("allocation__fund", "allocation__investor")
-    search_fields = ("allocation__investor__legal_name",)
+    search_fields = ("allocation__investor__legal_name__plainly",)
     search_help_text = "An investor's name, or an id (rsv_…, trf_…, alo_…)."
     ordering = ("-id",)
     id_columns: ClassVar = {"reservation": "id", "transfer": "transfer_id", "allocation": "allocation_id"}
@@ -518,3 +519,9 @@ def places_of_investor(request: HttpRequest, investor: Any) -> Table:
         more=rows_url("funds.allocation", q=investor.public_id) if rows else "",
         numeric=frozenset({1, 2}),
     )
+
+
+@namer("owner", permission="funds.view_fund")
+def funds_named(keys: Collection[uuid.UUID]) -> dict[uuid.UUID, object]:
+    """The funds among these owners."""
+    return {row.pk: link_to(row) for row in Fund.objects.filter(pk__in=keys)}
