@@ -23,6 +23,13 @@ from tests.world import MAKER, World, world
 from transfers.models import Transfer
 
 pytestmark = [pytest.mark.chromium, pytest.mark.django_db(transaction=True)]
+# Whether all that a cell shows is inside of the screen, of its card and of itself.
+IN_SIGHT = """cell => {
+    const box = document.createRange(); box.selectNodeContents(cell);
+    const frame = cell.closest(".bridge-scroll, [data-simplebar]").getBoundingClientRect();
+    const right = Math.min(window.innerWidth, frame.right, cell.getBoundingClientRect().right);
+    return [...box.getClientRects()].every(part => part.right <= right + 1);
+}"""
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 
@@ -133,6 +140,27 @@ def test_no_page_is_wider_than_the_screen(
         assert answer.status == 200
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], url
     assert failures == []
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_references_and_amounts_are_on_the_screen(
+    house: World, live_server: object, browser: Browser, viewport: dict[str, int]
+) -> None:
+    base = str(live_server)
+    transfer = house.request(house.account(), house.fund(), 1_000_000)
+    house.run()
+    page = signed_in(browser, base, Role.MAKER, viewport)
+    page.goto(f"{base}/admin/transfers/bankinstruction/")
+    cells = page.locator("#result_list td.field-reference, #result_list td.field-sent").all()
+    assert len(cells) == 4
+    for cell in cells:
+        assert cell.evaluate(IN_SIGHT), cell.inner_text()
+    page.goto(f"{base}/admin/transfers/transfer/{transfer.pk}/change/")
+    cells = page.locator(".bridge-table--stacks td").all()
+    assert len(cells) > 10
+    for cell in cells:
+        assert cell.evaluate(IN_SIGHT), cell.inner_text()
+        assert viewport == DESK or not cell.evaluate("cell => getComputedStyle(cell).display.startsWith('table')")
 
 
 def test_a_list_of_funds_shows_its_last_column_on_a_small_desk(
