@@ -99,6 +99,7 @@ class StopAdmin(AskingAdmin):
     list_filter = ("scope", "deposits")
     list_select_related = ("fund", "investor")
     search_fields = ("institution__exact", "why")
+    search_help_text = "An institution, words of the reason, or an id (fund_…, inv_…)."
     ordering = ("-id",)
     id_columns: ClassVar = {"fund": "fund_id", "investor": "investor_id"}
     fields = (

@@ -112,6 +112,7 @@ class ParametersAdmin(AskingAdmin):
     list_filter = ("institution", "rail")
     list_select_related = ("fund",)
     search_fields = ("institution__exact", "why")
+    search_help_text = "An institution, words of the reason, or an id (fund_…)."
     ordering = ("-effective_from",)
     id_columns: ClassVar = {"fund": "fund_id"}
     fields = ("scope", "fund_link", "begins", "sets", "why", "made_by", "approved_by", "created_at")

@@ -111,7 +111,8 @@ class Circuit(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.institution} {'open' if self.opened_at else 'closed'}"
+        standing = f"cut off since {self.opened_at:%d %b %Y %H:%M} UTC" if self.opened_at else "answers"
+        return f"{self.institution}: {standing}"
 
 
 class Alarm(models.Model):
