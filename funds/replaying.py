@@ -53,22 +53,32 @@ class Row:
             "rule_after": result.after.value if result.after else None,
             "verdict_before": result.verdict_before.value,
             "verdict_after": result.verdict_after.value,
+            "played": result.played,
             "reason": result.reason,
         }
 
 
 @dataclass(slots=True)
 class Totals:
-    """How often each rule outcome became which other; unreadable rows are counted apart."""
+    """How often each rule outcome became which other.
+
+    Counted apart: `unreadable` rows, and those `unplayed` because the facts that the rule needs were not recorded.
+    """
 
     seen: int = 0
     changed: int = 0
     verdicts_changed: int = 0
     unreadable: int = 0
+    unplayed: int = 0
     moves: Counter[tuple[str, str]] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         self.moves = Counter()
+
+    @property
+    def played(self) -> int:
+        """Of how many runs it is known what the changed values would have decided."""
+        return self.seen - self.unreadable - self.unplayed
 
 
 def runs(*, rule: str, begins: date, ends: date, fund_id: UUID | None = None) -> QuerySet[Verification]:
@@ -115,6 +125,8 @@ def play(
         except (KeyError, TypeError, ValueError):
             totals.unreadable += 1
             continue
+        if not result.played:
+            totals.unplayed += 1
         if result.changed:
             totals.changed += 1
             before, after = result.before, result.after

@@ -70,7 +70,7 @@ def replay_context(request: HttpRequest) -> dict[str, Any]:
     context |= {
         "draft": row,
         "totals": totals,
-        "table": _table(shown, totals),
+        "table": _table(shown, totals, cut=count > MOST_RUNS),
         "moves": _moves(totals),
         "cut": count > MOST_RUNS,
         "amounts": [amount(value, currency) for currency, value in sorted(amounts.items())],
@@ -93,7 +93,7 @@ def _changed(played: Iterator[Row]) -> tuple[list[Row], dict[str, int]]:
     return shown, amounts
 
 
-def _table(rows: list[Row], totals: Totals) -> Table:
+def _table(rows: list[Row], totals: Totals, *, cut: bool) -> Table:
     more = totals.changed - len(rows)
     return Table(
         title="What would change",
@@ -110,10 +110,23 @@ def _table(rows: list[Row], totals: Totals) -> Table:
             )
             for row in rows
         ],
-        empty="Nothing: every past run would have been decided the same way.",
+        empty=_nothing(totals, cut=cut),
         note=f"The first {SHOWN}; {more:,} more are not shown." if more > 0 else "",
         numeric=frozenset({2}),
     )
+
+
+def _nothing(totals: Totals, *, cut: bool) -> str:
+    """Said where no answer changes: what is not known is not taken for the same."""
+    if not totals.seen:
+        return "There was no run of this rule's stages in that time."
+    if not totals.played:
+        return "Nobody can tell: none of the past runs could be played."
+    if totals.played < totals.seen:
+        return f"No change in the {totals.played:,} that could be played; nobody can tell about the others."
+    if cut:
+        return f"No change in the first {totals.seen:,}; the others were not played."
+    return "Nothing: every past run would have been decided the same way."
 
 
 def _verdict(row: Row) -> str:

@@ -48,6 +48,27 @@ class TestReplay:
         )
         assert large.public_id in out.getvalue()
 
+    def test_runs_without_the_facts_are_counted_apart(self, bridge: World, tmp_path: Path) -> None:
+        """While no limit is in force nobody counts an investor's transfers: only their own amount can be judged."""
+        account, fund = bridge.account(), bridge.fund()
+        bridge.request(account, fund, 1_000_000)
+        large = bridge.request(account, fund, 2_000_000)
+        values = {"max_count_day": 1, "max_sum_day": 1_500_000}
+        *rows, totals = replay(tmp_path, values, rule="velocity")
+        assert [row["transfer"] for row in rows] == [large.public_id]
+        assert (rows[0]["rule_before"], rows[0]["rule_after"]) == (None, "hold")
+        assert (totals["seen"], totals["changed"], totals["unplayed"]) == (2, 1, 1)
+        *rows, totals = replay(tmp_path, values, "--all", rule="velocity")
+        assert [row["played"] for row in rows] == [False, True]
+
+    def test_the_command_says_what_it_could_not_play(self, bridge: World, tmp_path: Path) -> None:
+        bridge.request(bridge.account(), bridge.fund(), 1_000_000)
+        file, out, today = tmp_path / "draft.json", StringIO(), clock.now().date().isoformat()
+        file.write_text("{}")
+        call_command("replay_rules", "--rule", "kyc", "--params", str(file), "--from", today, "--to", today, stdout=out)
+        assert "0 of 1 runs replayed" in out.getvalue()
+        assert "Could not be played: 1, the facts were not recorded." in out.getvalue()
+
     def test_all_shows_what_stays_too(self, bridge: World, tmp_path: Path) -> None:
         bridge.request(bridge.account(), bridge.fund(rail="fedwire"), 1_000_000)
         *rows, totals = replay(tmp_path, {}, "--all", rule="rail_limit")

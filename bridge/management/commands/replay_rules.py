@@ -65,6 +65,7 @@ class Command(BaseCommand):
                 "changed": totals.changed,
                 "verdicts_changed": totals.verdicts_changed,
                 "unreadable": totals.unreadable,
+                "unplayed": totals.unplayed,
                 "moves": moves,
             }
             self.stdout.write(json.dumps(body))
@@ -90,9 +91,15 @@ class Command(BaseCommand):
         if more:
             console.print(f"… and {more} more; --json lists all.")
         console.print(
-            f"{totals.seen} runs replayed: {totals.changed} decisions of the rule and "
+            f"{totals.played} of {totals.seen} runs replayed: {totals.changed} decisions of the rule and "
             f"{totals.verdicts_changed} whole verdicts would differ."
         )
+        if totals.unplayed:
+            console.print(
+                f"Could not be played: {totals.unplayed}, the facts were not recorded. "
+                "What the values would have decided about these nobody can tell.",
+                style="bold red",
+            )
         if totals.unreadable:
             console.print(f"{totals.unreadable} runs were kept in a shape that can no longer be replayed.")
 

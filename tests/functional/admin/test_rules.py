@@ -152,6 +152,31 @@ class TestReplaying:
         assert "<dd>2</dd>" in page  # runs of the draft's own fund only
         assert RuleParameters.objects.get(pk=row.pk).state == "draft"
 
+    def test_what_was_not_recorded_is_not_taken_for_the_same(self, bridge: World, sign_in: SignIn) -> None:
+        account, fund = bridge.account(), bridge.fund()
+        bridge.request(account, fund, AMOUNT)
+        large = bridge.request(account, fund, AMOUNT * 9)
+        row = draft_parameters(draft=Draft("velocity", {"max_count_day": 1}), actor=MAKER)
+        auditor = sign_in(Role.AUDITOR)
+        page = self._ask(auditor, row)
+        assert "Could not be played: 2, the facts were not recorded." in page
+        assert "Nobody can tell" in page
+        assert "Nothing:" not in page
+        row = draft_parameters(draft=Draft("velocity", {"max_count_day": 1, "max_sum_day": AMOUNT * 8}), actor=MAKER)
+        page = self._ask(auditor, row)
+        assert "Could not be played: 1, the facts were not recorded." in page
+        assert "not run → hold" in page
+        assert large.public_id in page
+
+    def test_nothing_is_said_only_where_all_runs_were_played(self, bridge: World, sign_in: SignIn) -> None:
+        row = draft_parameters(draft=Draft("source_balance", {"max_age_seconds_at_create": 901}), actor=MAKER)
+        auditor = sign_in(Role.AUDITOR)
+        assert "There was no run of this rule" in self._ask(auditor, row)
+        bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        page = self._ask(auditor, row)
+        assert "Nothing: every past run would have been decided the same way." in page
+        assert "not be played" not in page
+
     def test_a_long_replay_stops_and_names_the_command(
         self, bridge: World, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
     ) -> None:

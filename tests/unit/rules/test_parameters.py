@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from funds.rules import Facts, Outcome, Override, verify
-from funds.rules.compliance import RegimeFacts
+from funds.rules.catalogue import BY_ID, RULES
+from funds.rules.compliance import RegimeFacts, VelocityFacts
 from funds.rules.parameters import ParameterRow, Span, in_force, timeline
 from funds.rules.replay import replay
 from tests.unit.rules.worlds import DAY, NOW, SECOND, world
@@ -113,3 +114,28 @@ class TestReplay:
     def test_a_rule_that_did_not_run_then_or_does_not_now(self) -> None:
         played = replay(**kept(world()), rule="kyc", values={})
         assert (played.before, played.after, played.changed, played.verdict_after) == (None, None, False, "pass")
+        assert not played.played
+        assert "not recorded" in played.reason
+
+    def test_facts_that_were_on_file_are_played(self) -> None:
+        row = kept(world(velocity=VelocityFacts(count_day=1)))
+        played = replay(**row, rule="velocity", values={"max_count_day": 1})
+        assert (played.played, played.before, played.after) == (True, "pass", "hold")
+
+    def test_a_transfer_above_the_limit_by_itself_needs_no_facts_of_others(self) -> None:
+        row = kept(world(request__amount=60_000_00))
+        above = replay(**row, rule="velocity", values={"max_sum_day": 50_000_00})
+        below = replay(**row, rule="velocity", values={"max_sum_day": 60_000_00, "max_count_day": 1, "required": True})
+        assert (above.played, above.before, above.after) == (True, None, "hold")
+        assert "USD 60,000.00" in above.reason
+        assert "not recorded" in above.reason
+        assert (below.played, below.changed, below.verdict_after) == (False, False, "pass")
+
+    def test_missing_facts_that_the_draft_requires_hold(self) -> None:
+        played = replay(**kept(world()), rule="kyc", values={"required": True})
+        assert (played.played, played.before, played.after) == (True, None, "hold")
+
+    @pytest.mark.parametrize("rule", [known.id for known in RULES if known.needs])
+    def test_no_rule_takes_facts_that_were_not_recorded_for_no_change(self, rule: str) -> None:
+        stage = BY_ID[rule].stages[0]
+        assert not replay(**kept(world(request__stage=stage)), rule=rule, values={}).played
