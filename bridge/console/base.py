@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import CharField, Model, Q, QuerySet, UUIDField
+from django.db.models.options import Options
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -90,6 +91,13 @@ class ConsoleAdmin(CarefulAdmin):
                 context["sections"] = pages.sections(request, row)
                 context.update(self.page_context(request, row))
         return super().change_view(request, object_id, form_url, context)
+
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Options[Any], object_id: str
+    ) -> HttpResponseRedirect:
+        """Django asks whether it was deleted; here nothing is."""
+        self.message_user(request, f"There is no {opts.verbose_name} with this id.", messages.WARNING)
+        return HttpResponseRedirect(reverse("admin:index", current_app=self.admin_site.name))
 
     def page_context(self, request: HttpRequest, row: Model) -> dict[str, Any]:
         """More for the template of one row's page."""

@@ -100,3 +100,9 @@ class TestForms:
         page = sign_in(Role.MAKER).post(url, {"investor": key, "name": "Main"})
         assert any(told in page for told in ("Select a valid choice", "is not a valid UUID", "Null characters are not"))
         assert 'value="Main"' in page
+
+    @pytest.mark.parametrize("key", ["zzz", "00000000-0000-0000-0000-000000000000"])
+    def test_a_page_of_an_id_that_is_none_does_not_guess_that_it_was_deleted(self, sign_in: SignIn, key: str) -> None:
+        answer = sign_in(Role.AUDITOR).client.get(reverse("admin:transfers_transfer_change", args=[key]), follow=True)
+        assert "There is no transfer with this id." in answer.content.decode()
+        assert "deleted" not in answer.content.decode()
