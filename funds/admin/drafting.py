@@ -9,13 +9,16 @@ from django import forms
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from bridge.console import inputs
+from bridge.kernel.money import is_currency
 from bridge.kernel.results import Change
 from funds.models import Fund, RuleParameters
 from funds.rulebook import Draft
-from funds.rules.registry import Parameter, Rule, refusals
+from funds.rules.registry import Rule, refusals
+from funds.rules.wording import currency_of, value_words
 
 PREFIX = "value_"
 LONGEST = 60
+FALLBACK = "USD"  # how an amount is read while its currency is none: the form is refused anyway
 
 
 class DraftForm(forms.Form):
@@ -39,14 +42,28 @@ class DraftForm(forms.Form):
                 widget=UnfoldAdminSelectWidget,
                 help_text="A fund's own values stand alone: they do not add to those for all funds.",
             )
-        for name, parameter in rule.parameters.items():
-            self.fields[PREFIX + name] = field_for(name, parameter)
+        entered = self._entered()
+        for name in rule.parameters:
+            currency = currency_of(rule, name, entered)
+            self.fields[PREFIX + name] = field_for(rule, name, money=bool(currency))
+            if currency:
+                inputs.amount_in(currency if is_currency(currency) else FALLBACK, self, PREFIX + name)
         self.fields["effective_from"] = inputs.moment("From when on. Empty: from its activation on.")
         self.fields["effective_to"] = inputs.moment("Until when. Empty: until other values take their place.")
         self.fields["note"] = inputs.text("Why the values change. Kept with them.")
 
+    def _entered(self) -> dict[str, Any]:
+        """The currencies that the form names, as sent or as kept: amounts are written in them."""
+        names = {parameter.currency for parameter in self.rule.parameters.values()} & self.rule.parameters.keys()
+        found = self.data if self.is_bound else self.initial
+        entered = {name: str(found.get(PREFIX + name) or "").strip() for name in names}
+        return {name: code for name, code in entered.items() if code}
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        for name, code in self._entered().items():
+            if not is_currency(code):
+                self.add_error(PREFIX + name, "Name a currency of ISO 4217, such as USD.")
         if not any(name.startswith(PREFIX) for name in self.errors):
             for name, why in refusals(rule=self.rule.id, values=self.values(cleaned)).items():
                 self.add_error(PREFIX + name if PREFIX + name in self.fields else None, f"It {why}.")
@@ -73,14 +90,17 @@ class DraftForm(forms.Form):
         return Change(self.row.pk, -1 if seen is None else seen)
 
 
-def field_for(name: str, parameter: Parameter) -> forms.Field:
-    """By the parameter's kind, with its help and its default."""
-    default = "no limit" if parameter.default is None else shown_value(parameter.default)
+def field_for(rule: Rule, name: str, *, money: bool) -> forms.Field:
+    """By the parameter's kind, with its help and its default. `money`: as people write it."""
+    parameter = rule.parameters[name]
+    default = value_words(rule, name, rule.defaults)
     help_text = f"{parameter.help} Default: {default}."
-    label = name.replace("_", " ")
     field: forms.Field
     if parameter.kind is bool:
         field = inputs.yes_no(help_text, empty=f"default ({default})")
+    elif money:
+        field = inputs.Amount(help_text, required=False)
+        field.widget.attrs["placeholder"] = default
     elif parameter.kind is int:
         field = forms.IntegerField(
             min_value=0,
@@ -96,17 +116,8 @@ def field_for(name: str, parameter: Parameter) -> forms.Field:
             help_text=help_text,
             widget=UnfoldAdminTextInputWidget(attrs={"placeholder": default}),
         )
-    field.label = label
+    field.label = name.replace("_", " ")
     return field
-
-
-def shown_value(value: Any) -> str:
-    """A parameter's value for the eye."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None:
-        return "no limit"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _shown(value: Any) -> Any:

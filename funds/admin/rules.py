@@ -30,13 +30,14 @@ from bridge.kernel import clock
 from bridge.kernel.errors import BridgeError
 from bridge.kernel.results import Actor, Change, Done, Refused, Result
 from funds import rulebook
-from funds.admin.drafting import DraftForm, shown_value
+from funds.admin.drafting import DraftForm
 from funds.admin.replay import replay_context
 from funds.admin.timeline import chart, values_text
 from funds.models import RuleParameters
 from funds.rules.catalogue import BY_ID, RULES
 from funds.rules.outcomes import Outcome
 from funds.rules.registry import Rule
+from funds.rules.wording import value_words
 
 S = RuleParameters.State
 STAGES = {"create": "request", "withdrawal": "before the withdrawal", "deposit": "before the deposit"}
@@ -130,7 +131,7 @@ class RuleParametersAdmin(ActingAdmin, ReadOnlyAdmin):
         return RuleParameters.objects.select_related("fund")
 
     def describe(self, row: RuleParameters) -> Sequence[object]:
-        return (str(row), self.scope(row), values_text(row.values), row.note)
+        return (str(row), self.scope(row), values_text(row), row.note)
 
     # --- pages
 
@@ -277,7 +278,7 @@ class RuleParametersAdmin(ActingAdmin, ReadOnlyAdmin):
 
     @display(description="values")
     def shown_values(self, row: RuleParameters) -> str:
-        return values_text(row.values)
+        return values_text(row)
 
     @display(description="from", ordering="effective_from")
     def begins(self, row: RuleParameters) -> str:
@@ -370,12 +371,13 @@ def _parameters(rule: Rule, current: Sequence[RuleParameters]) -> Table:
             format_html(
                 '<strong>{}</strong><div class="bridge-muted">{}</div>', name.replace("_", " "), parameter.help
             ),
-            shown_value(parameter.default),
+            value_words(rule, name, rule.defaults),
         ]
         for row in scopes:
-            own = name in row.values
-            text = shown_value(row.values[name] if own else parameter.default)
-            cells.append(text if own else format_html('<span class="bridge-muted">{} (default)</span>', text))
+            text = value_words(rule, name, row.values)
+            cells.append(
+                text if name in row.values else format_html('<span class="bridge-muted">{} (default)</span>', text)
+            )
         rows.append(tuple(cells))
     heads = [f"{_scope(row)} (#{row.number})" for row in scopes]
     note = "" if scopes else "No values are set: the defaults are in force for all funds."
@@ -390,7 +392,7 @@ def _drafts(drafts: Sequence[RuleParameters]) -> Table:
         (
             link("funds.ruleparameters", row.pk, f"#{row.number}"),
             _scope(row),
-            values_text(row.values),
+            values_text(row),
             when(row.effective_from),
             row.note,
         )
@@ -414,7 +416,7 @@ def rules_of_fund(request: HttpRequest, fund: Any) -> Table:
     return Table(
         title="Rules with values of its own",
         headers=("set", "is", "values", "from"),
-        rows=[(link_to(row), page.state_badge(row), values_text(row.values), when(row.effective_from)) for row in rows],
+        rows=[(link_to(row), page.state_badge(row), values_text(row), when(row.effective_from)) for row in rows],
         empty="None: what is in force for all funds is in force here.",
         more=reverse("admin:funds_rule_list"),
         more_text="All rules",

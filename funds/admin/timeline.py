@@ -12,10 +12,11 @@ from django.utils.safestring import SafeString
 
 from bridge.console.display import badge, link, when
 from bridge.console.pages import Table
-from funds.admin.drafting import shown_value
 from funds.criteria import as_row
 from funds.models import RuleParameters
+from funds.rules.catalogue import BY_ID
 from funds.rules.parameters import Span, timeline
+from funds.rules.wording import value_words
 
 WIDTH = 1000
 AHEAD = timedelta(days=30)
@@ -109,7 +110,7 @@ def _table(lanes: dict[str, list[Span]], known: dict[int, RuleParameters], at: d
                     name,
                     badge(word, colour=colour),
                     link("funds.ruleparameters", row.pk, f"#{row.number}") if row else "the defaults",
-                    values_text(row.values) if row else "",
+                    values_text(row) if row else "",
                     when(span.begins),
                     when(span.ends) if span.ends else "open",
                 )
@@ -117,9 +118,10 @@ def _table(lanes: dict[str, list[Span]], known: dict[int, RuleParameters], at: d
     return Table(title="Values by period", headers=("for", "is", "set", "values", "from", "until"), rows=lines)
 
 
-def values_text(values: dict[str, object]) -> SafeString | str:
+def values_text(row: RuleParameters) -> SafeString | str:
     """`max count day = 3`, one to a line; what is not named has the default."""
-    if not values:
+    if not row.values:
         return "the defaults"
-    lines = [f"{name.replace('_', ' ')} = {shown_value(value)}" for name, value in values.items()]
+    rule = BY_ID.get(row.rule)
+    lines = [f"{name.replace('_', ' ')} = {value_words(rule, name, row.values)}" for name in row.values]
     return format_html("{}" + "<br>{}" * (len(lines) - 1), *lines)

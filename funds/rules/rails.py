@@ -34,8 +34,7 @@ DAYS: Final = {"ach": 1, "same_day_ach": 0, "fedwire": 0, "fednow": 0, "rtp": 0}
     stages=(CREATE, WITHDRAWAL, DEPOSIT),
     asks="Does the rail carry the amount?",
     parameters={
-        f"limit_{rail}": Parameter(limit, int, f"Highest amount by {rail} in minor units of USD.")
-        for rail, limit in LIMITS.items()
+        f"limit_{rail}": Parameter(limit, int, f"Highest amount by {rail}.", CURRENCY) for rail, limit in LIMITS.items()
     },
     needs=("rail",),
     source="Nacha Operating Rules; Fedwire, FedNow and RTP operating rules",

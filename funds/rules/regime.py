@@ -31,7 +31,10 @@ WORDS = {
         "limit_venture": Parameter(250, int, "Owners that a qualifying venture capital fund may have."),
         "limit_3c7": Parameter(1999, int, "Holders that a 3(c)(7) fund may have before it must register."),
         "venture_threshold": Parameter(
-            12_000_000_00, int, "Contributions and commitments up to which it qualifies, in minor units."
+            12_000_000_00,
+            int,
+            "Contributions and commitments up to which it qualifies, in the currency that the next value names.",
+            "venture_threshold_currency",
         ),
         "venture_threshold_currency": Parameter("USD", str, "Currency of that threshold."),
         "look_through_percent": Parameter(10, int, "Share from which the owners of a fund that invests count."),

@@ -21,15 +21,21 @@ Function = Callable[[Facts, Values], Finding]
 
 VERSION = "version"  # the key under which a set of values carries the version of its row
 REQUIRED = "required"  # parameter of every rule over optional facts
+TRANSFER = "transfer"  # `Parameter.currency` of an amount in whatever currency the transfer has
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One value that compliance may set. A default of None means: no limit. `kind` checks what is entered."""
+    """One value that compliance may set. A default of None means: no limit. `kind` checks what is entered.
+
+    `currency` makes it an amount of minor units. It is a code of ISO 4217, the parameter of the same rule that holds the
+    code, or `TRANSFER`; `wording.currency_of` tells which.
+    """
 
     default: Any
     kind: type
     help: str
+    currency: str = ""
 
     def refuses(self, value: object) -> str:
         """Why the value cannot be used; empty when it can."""

@@ -7,9 +7,10 @@ from typing import Final
 from bridge.kernel.money import display
 from funds.rules.facts import CREATE, Facts
 from funds.rules.outcomes import Outcome
-from funds.rules.registry import Finding, Parameter, Values, rule
+from funds.rules.registry import TRANSFER, Finding, Parameter, Values, rule
 
 WINDOWS: Final = {"day": "24 hours", "week": "7 days", "month": "30 days"}
+SUM: Final = "Sum of transfers, in minor units of the transfer's currency,"
 
 
 @rule(
@@ -22,7 +23,7 @@ WINDOWS: Final = {"day": "24 hours", "week": "7 days", "month": "30 days"}
         for window, words in WINDOWS.items()
         for name, parameter in (
             (f"max_count_{window}", Parameter(None, int, f"Transfers in {words}; none: no limit.")),
-            (f"max_sum_{window}", Parameter(None, int, f"Minor units in {words}; none: no limit.")),
+            (f"max_sum_{window}", Parameter(None, int, f"{SUM} in {words}; none: no limit.", TRANSFER)),
         )
     },
     needs=("velocity",),

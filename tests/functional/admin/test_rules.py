@@ -97,6 +97,36 @@ class TestDrafting:
         assert "must end after it begins" in maker.post(drafting("velocity"), begins)
         assert not RuleParameters.objects.exists()
 
+    def test_amounts_with_a_currency_are_written_as_people_write_them(self, bridge: World, sign_in: SignIn) -> None:
+        maker = sign_in(Role.MAKER)
+        page = maker.get(drafting("rail_limit"))
+        assert "Default: USD 1,000,000.00." in page
+        assert "In USD, such as 25,000.00." in page
+        assert "Write an amount in USD" in maker.post(drafting("rail_limit"), {"value_limit_rtp": "much"})
+        maker.post(drafting("rail_limit"), {"value_limit_rtp": "250,000.00"})
+        row = RuleParameters.objects.get()
+        assert row.values == {"limit_rtp": 250_000_00}
+        assert "limit rtp = USD 250,000.00" in maker.get(page_of(row))
+        assert "limit rtp = USD 250,000.00" in maker.get(rule("rail_limit"))
+        assert 'value="250,000.00"' in maker.get(reverse("admin:funds_rule_edit", args=[row.pk]))
+
+    def test_an_amount_is_read_in_the_currency_that_stands_beside_it(self, bridge: World, sign_in: SignIn) -> None:
+        maker, beside = sign_in(Role.MAKER), "value_venture_threshold_currency"
+        url, form = drafting("legal_regime"), {"value_venture_threshold": "13,000,000"}
+        assert "Name a currency of ISO 4217" in maker.post(url, {**form, beside: "odd"})
+        assert not RuleParameters.objects.exists()
+        for code, kept in (("", 13_000_000_00), ("JPY", 13_000_000)):
+            maker.post(url, {**form, beside: code})
+            assert RuleParameters.objects.latest("number").values["venture_threshold"] == kept
+
+    def test_sums_without_a_currency_say_in_which_units_they_are(self, bridge: World, sign_in: SignIn) -> None:
+        row = activate("velocity", {"max_sum_day": 5_000_000, "max_count_day": 3})
+        auditor = sign_in(Role.AUDITOR)
+        for page in (auditor.get(rule("velocity")), auditor.get(page_of(row))):
+            assert "5,000,000 minor units of the transfer&#x27;s currency" in page
+            assert "max count day = 3" in page
+        assert "in minor units of the transfer&#x27;s currency" in sign_in(Role.MAKER).get(drafting("velocity"))
+
     def test_a_stale_edit_changes_nothing(self, bridge: World, sign_in: SignIn) -> None:
         row = draft_parameters(draft=Draft("velocity", {"max_count_day": 3}), actor=MAKER)
         url, maker = reverse("admin:funds_rule_edit", args=[row.pk]), sign_in(Role.MAKER)

@@ -12,7 +12,9 @@ from funds.rules import Facts, Outcome, Override, verify
 from funds.rules.catalogue import BY_ID, RULES
 from funds.rules.compliance import RegimeFacts, VelocityFacts
 from funds.rules.parameters import ParameterRow, Span, in_force, timeline
+from funds.rules.registry import TRANSFER
 from funds.rules.replay import replay
+from funds.rules.wording import value_words
 from tests.unit.rules.worlds import DAY, NOW, SECOND, world
 
 
@@ -139,3 +141,42 @@ class TestReplay:
     def test_no_rule_takes_facts_that_were_not_recorded_for_no_change(self, rule: str) -> None:
         stage = BY_ID[rule].stages[0]
         assert not replay(**kept(world(request__stage=stage)), rule=rule, values={}).played
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "values", "words"),
+    [
+        ("rail_limit", "limit_same_day_ach", {}, "USD 1,000,000.00"),
+        ("rail_limit", "limit_ach", {}, "no limit"),
+        ("rail_limit", "limit_ach", {"limit_ach": 5}, "USD 0.05"),
+        ("rail_limit", "required", {}, "no"),
+        ("rail_limit", "limit_pigeon", {"limit_pigeon": 1000}, "1,000"),
+        ("velocity", "max_sum_day", {"max_sum_day": 5_000_000}, "5,000,000 minor units of the transfer's currency"),
+        ("velocity", "max_count_day", {"max_count_day": 1000}, "1,000"),
+        ("legal_regime", "venture_threshold", {}, "USD 12,000,000.00"),
+        ("legal_regime", "venture_threshold", {"venture_threshold_currency": "JPY"}, "JPY 1,200,000,000"),
+        (
+            "legal_regime",
+            "venture_threshold",
+            {"venture_threshold_currency": "odd"},
+            "1,200,000,000 minor units of odd",
+        ),
+        ("rail_cut_off", "cut_off_ach", {}, "17:00"),
+        ("gone", "limit", {"limit": 1000}, "1,000"),
+    ],
+)
+def test_values_are_told_in_words(rule: str, name: str, values: dict[str, Any], words: str) -> None:
+    assert value_words(BY_ID.get(rule), name, values) == words
+
+
+def test_what_is_an_amount_is_known_to_be_one() -> None:
+    amounts = {
+        (known.id, name): parameter.currency
+        for known in RULES
+        for name, parameter in known.parameters.items()
+        if parameter.currency
+    }
+    rails = {("rail_limit", name): "USD" for name in BY_ID["rail_limit"].parameters if name.startswith("limit_")}
+    sums = {("velocity", f"max_sum_{window}"): TRANSFER for window in ("day", "week", "month")}
+    threshold = {("legal_regime", "venture_threshold"): "venture_threshold_currency"}
+    assert amounts == rails | sums | threshold
