@@ -13,10 +13,11 @@ from bridge.approvals.handlers import Handler
 from bridge.approvals.handlers import register as register_handler
 from bridge.approvals.models import Approval
 from bridge.events import services as events
-from bridge.kernel import ids, locking
+from bridge.kernel import clock, ids, locking
 from bridge.kernel.errors import BridgeError, NotAllowed, NotFound, StaleVersion, WrongState
 from bridge.kernel.results import Actor, Change, Role, only
 from bridge.kernel.transactions import retried, unit_of_work
+from funds.drafted import changes, changes_nothing
 from funds.models import Fund, RuleParameters
 from funds.rules.catalogue import BY_ID
 from funds.rules.registry import refusals
@@ -38,6 +39,19 @@ class WrongParameters(BridgeError):
     status = 422
     title = "The values cannot be used"
     message = "The values cannot be used: {problems}."
+
+
+class NothingChanges(WrongParameters):
+    title = "Nothing would change"
+    message = (
+        "These values, with the defaults for what is left empty, are in force for {scope} already, or planned. "
+        "Name another value or another time."
+    )
+
+
+class NoParameters(WrongParameters):
+    title = "There are no values to set"
+    message = "The rule '{rule}' has no parameters, so there is nothing to draft."
 
 
 class BeginsInThePast(BridgeError):
@@ -66,12 +80,16 @@ class Draft:
 
 @retried
 def draft_parameters(*, draft: Draft, actor: Actor) -> RuleParameters:
-    """Keep a draft. Raises `UnknownRule`, `WrongParameters`, `NotFound` for a fund, `NotAllowed`."""
+    """Keep a draft.
+
+    Raises `UnknownRule`, `WrongParameters`, `NoParameters`, `NothingChanges`, `NotFound` for a fund, `NotAllowed`.
+    """
     _check(draft, actor)
     with unit_of_work() as moment:
         locking.alone(_lock_of(draft.rule))
         if draft.fund_id is not None and not Fund.objects.filter(pk=draft.fund_id).exists():
             raise NotFound(what="fund")
+        _must_change(draft, moment)
         highest = RuleParameters.objects.filter(rule=draft.rule).aggregate(top=Max("number"))["top"] or 0
         row = RuleParameters.objects.create(
             id=ids.new_id(),
@@ -100,6 +118,7 @@ def edit_draft(*, change: Change, draft: Draft, actor: Actor) -> RuleParameters:
         row = _locked(change)
         if row.state != S.DRAFT:
             raise NotADraft(state=row.get_state_display())
+        _must_change(draft, moment)
         row.values, row.note = draft.values, draft.note[:300]
         row.effective_from, row.effective_to = draft.effective_from or moment, draft.effective_to
         row.made_by = actor.id
@@ -130,11 +149,25 @@ def _check(draft: Draft, actor: Actor) -> None:
         raise NotAllowed(only(OWNERS))
     if draft.rule not in BY_ID:
         raise UnknownRule(rule=draft.rule, known=", ".join(BY_ID))
+    if not BY_ID[draft.rule].parameters:
+        raise NoParameters(rule=draft.rule)
     problems = refusals(rule=draft.rule, values=draft.values)
     if draft.effective_to and draft.effective_from and draft.effective_to <= draft.effective_from:
         problems["effective_to"] = "must be after effective_from"
     if problems:
         raise WrongParameters(problems="; ".join(f"{name} {why}" for name, why in problems.items()))
+
+
+def _must_change(draft: Draft, moment: datetime) -> None:
+    if changes_nothing(
+        rule=draft.rule,
+        fund_id=draft.fund_id,
+        values=draft.values,
+        begins=draft.effective_from or moment,
+        ends=draft.effective_to,
+        at=moment,
+    ):
+        raise NothingChanges(scope="this fund" if draft.fund_id else "all funds")
 
 
 def _lock_of(rule: str) -> str:
@@ -191,7 +224,11 @@ def _look(subject_id: uuid.UUID) -> dict[str, Any]:
 def _summarize(subject_id: uuid.UUID, payload: dict[str, Any]) -> str:
     row = RuleParameters.objects.select_related("fund").get(pk=subject_id)
     where = row.fund.name if row.fund else "all funds"
-    return f"Activate {row.rule} #{row.number} for {where}"
+    text = f"Activate {row.rule} #{row.number} for {where}"
+    back = [change for change in changes(row, at=clock.now()) if change.left_empty]
+    if not back:
+        return text
+    return f"{text}; back to the default: " + ", ".join(change.name.replace("_", " ") for change in back)
 
 
 def _validate(subject_id: uuid.UUID, payload: dict[str, Any]) -> None:

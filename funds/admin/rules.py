@@ -33,6 +33,7 @@ from funds import rulebook
 from funds.admin.drafting import DraftForm
 from funds.admin.replay import replay_context
 from funds.admin.timeline import chart, values_text
+from funds.drafted import changes
 from funds.models import RuleParameters
 from funds.rules.catalogue import BY_ID, RULES
 from funds.rules.outcomes import Outcome
@@ -131,7 +132,7 @@ class RuleParametersAdmin(ActingAdmin, ReadOnlyAdmin):
         return RuleParameters.objects.select_related("fund")
 
     def describe(self, row: RuleParameters) -> Sequence[object]:
-        return (str(row), self.scope(row), values_text(row), row.note)
+        return (str(row), self.scope(row), _values_and_returns(row), row.note)
 
     # --- pages
 
@@ -181,7 +182,7 @@ class RuleParametersAdmin(ActingAdmin, ReadOnlyAdmin):
             "parameters": _parameters(known, current),
             "chart": chart(rule=rule, rows=rows, at=moment),
             "drafts": _drafts(drafts),
-            "draft_url": self._draft_url(request, rule),
+            "draft_url": self._draft_url(request, known),
             "replay_url": reverse("admin:funds_rule_replay"),
             "list_url": reverse("admin:funds_rule_list"),
         }
@@ -229,7 +230,10 @@ class RuleParametersAdmin(ActingAdmin, ReadOnlyAdmin):
         return TemplateResponse(request, template, context)
 
     def _form(self, request: HttpRequest, form: DraftForm, title: str, back: str) -> HttpResponse:
+        moment = clock.now()
+        current = [row for row in self._rows(S.ACTIVE) if row.rule == form.rule.id and _covers(row, moment)]
         more = {"form": form, "back": back, "rule": form.rule, "button": "Keep the draft"}
+        more["parameters"] = _parameters(form.rule, current)
         return self._page(request, "console/draft.html", title, more)
 
     def _may_look(self, request: HttpRequest) -> None:
@@ -243,9 +247,10 @@ class RuleParametersAdmin(ActingAdmin, ReadOnlyAdmin):
             raise PermissionDenied
         return actor
 
-    def _draft_url(self, request: HttpRequest, rule: str) -> str:
-        may = actor_of(request, among=rulebook.OWNERS) is not None
-        return reverse("admin:funds_rule_draft", args=[rule]) if may else ""
+    def _draft_url(self, request: HttpRequest, rule: Rule) -> str:
+        """Where a draft is made, for those who may; nothing for a rule without values to set."""
+        may = rule.parameters and actor_of(request, among=rulebook.OWNERS) is not None
+        return reverse("admin:funds_rule_draft", args=[rule.id]) if may else ""
 
     def _rows(self, state: str) -> QuerySet[RuleParameters]:
         return RuleParameters.objects.filter(state=state).select_related("fund").order_by("rule", "effective_from")
@@ -301,6 +306,30 @@ class RuleParametersAdmin(ActingAdmin, ReadOnlyAdmin):
         return when(row.created_at)
 
 
+@section("funds.ruleparameters", permission="funds.view_ruleparameters", order=10)
+def changes_of_draft(request: HttpRequest, row: Any) -> Table | None:
+    """What a draft would change when it begins, with what it leaves empty."""
+    if row.state != S.DRAFT:
+        return None
+    found = changes(row, at=clock.now())
+    back = sum(change.left_empty for change in found)
+    return Table(
+        title="What it would change",
+        headers=("value", "in force when it begins", "by this draft", ""),
+        rows=[
+            (
+                spoken(change.name),
+                change.old,
+                format_html("<strong>{}</strong>", change.new),
+                badge("left empty: back to the default", colour="amber") if change.left_empty else "",
+            )
+            for change in found
+        ],
+        empty="Nothing when it begins: it changes until when these values count.",
+        note=_returns(back),
+    )
+
+
 @button("funds.ruleparameters")
 def edit_button(request: HttpRequest, row: Any) -> Button | None:
     if row.state != S.DRAFT or actor_of(request, among=rulebook.OWNERS) is None:
@@ -345,6 +374,20 @@ def _stages(rule: Rule) -> str:
 
 def _lifts(rule: Rule) -> str:
     return "never" if rule.overridable == Outcome.PASS else f"up to {rule.overridable.value}"
+
+
+def _returns(count: int) -> str:
+    if not count:
+        return ""
+    return f"{count} value{'' if count == 1 else 's'} that this draft leaves empty would go back to the default."
+
+
+def _values_and_returns(row: RuleParameters) -> str:
+    """The values of a set, and of a draft what goes back to the default because it is left empty."""
+    text = values_text(row)
+    back = [change for change in changes(row, at=clock.now()) if change.left_empty] if row.state == S.DRAFT else []
+    told = [f"{spoken(change.name)}: {change.old} → {change.new}, the default" for change in back]
+    return format_html('{}<div class="bridge-warning">{}</div>', text, _lines(told)) if told else text
 
 
 def _lines(texts: Sequence[str]) -> str:

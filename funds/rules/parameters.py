@@ -54,7 +54,7 @@ def timeline(*, rows: Iterable[ParameterRow], rule: str, fund: str) -> list[Span
     own = [row for row in rows if row.rule == rule and row.fund in (None, fund)]
     moments = sorted({row.effective_from for row in own} | {row.effective_until for row in own if row.effective_until})
     spans: list[Span] = []
-    for begins, ends in zip(moments, [*moments[1:], None], strict=True):
+    for begins, ends in zip(moments, [*moments, None][1:], strict=True):
         row: ParameterRow | None = None
         for candidate in own:
             if candidate.covers(begins) and _precedes(candidate, row):

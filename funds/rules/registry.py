@@ -28,8 +28,8 @@ TRANSFER = "transfer"  # `Parameter.currency` of an amount in whatever currency 
 class Parameter:
     """One value that compliance may set. A default of None means: no limit. `kind` checks what is entered.
 
-    `currency` makes it an amount of minor units. It is a code of ISO 4217, the parameter of the same rule that holds the
-    code, or `TRANSFER`; `wording.currency_of` tells which.
+    `currency` makes it an amount of minor units. It is a code of ISO 4217, the parameter of the same rule that holds
+    the code, or `TRANSFER`; `wording.currency_of` tells which.
     """
 
     default: Any

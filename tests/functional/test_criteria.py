@@ -23,7 +23,7 @@ from bridge.kernel.results import Actor, Change, Channel, Done, Refused, Role
 from bridge.sandbox.model import Fault
 from funds.criteria import RULES, as_row
 from funds.models import FundCapacity, RuleOverride, RuleParameters, Subscription, Verification
-from funds.rulebook import ACTIVATE, Draft, WrongParameters, draft_parameters, edit_draft
+from funds.rulebook import ACTIVATE, Draft, NoParameters, NothingChanges, WrongParameters, draft_parameters, edit_draft
 from funds.rules.screening import MUST_FREEZE
 from tests.world import CHECKER, INVESTOR, MAKER, World
 from transfers import facts, services
@@ -159,6 +159,50 @@ class TestParameters:
             draft_parameters(draft=Draft("velocity", {"max_count_dya": 3}), actor=MAKER)
         with pytest.raises(NotAllowed):
             draft_parameters(draft=Draft("velocity", {"max_count_day": 3}), actor=INVESTOR)
+
+    def test_a_draft_that_changes_nothing_is_refused(self, bridge: World) -> None:
+        fund, later = bridge.fund(), clock.now() + timedelta(days=7)
+        for values in ({}, {"required": False}, {"max_count_day": None}):
+            with pytest.raises(NothingChanges):
+                draft_parameters(draft=Draft("velocity", values), actor=MAKER)
+            with pytest.raises(NothingChanges):
+                draft_parameters(draft=Draft("velocity", values, fund_id=fund.id), actor=MAKER)
+        activate("velocity", {"max_count_day": 3})
+        for given in ({}, {"fund_id": fund.id}, {"effective_from": later}):
+            with pytest.raises(NothingChanges, match="in force for"):
+                draft_parameters(draft=Draft("velocity", {"max_count_day": 3, "required": False}, **given), actor=MAKER)
+        draft = draft_parameters(draft=Draft("velocity", {"max_count_day": 4}), actor=MAKER)
+        with pytest.raises(NothingChanges):
+            edit_draft(change=Change(draft.id), draft=Draft("velocity", {"max_count_day": 3}), actor=MAKER)
+
+    def test_the_same_values_for_another_time_change_something(self, bridge: World) -> None:
+        now = clock.now()
+        activate("velocity", {"max_count_day": 3}, effective_to=now + timedelta(days=30))
+        draft_parameters(draft=Draft("velocity", {"max_count_day": 3}), actor=MAKER)  # without an end
+        early = Draft("velocity", {"max_count_day": 3}, effective_to=now + timedelta(days=7))
+        draft_parameters(draft=early, actor=MAKER)
+        activate("velocity", {"max_count_day": 5}, effective_from=now + timedelta(days=10))
+        back = Draft("velocity", {"max_count_day": 3}, effective_from=now + timedelta(days=20))
+        draft_parameters(draft=back, actor=MAKER)
+
+    def test_a_fund_keeps_its_values_where_those_for_all_are_about_to_change(self, bridge: World) -> None:
+        fund, own = bridge.fund(), {"max_count_day": 3}
+        activate("velocity", own)
+        with pytest.raises(NothingChanges, match="this fund"):
+            draft_parameters(draft=Draft("velocity", own, fund_id=fund.id), actor=MAKER)
+        activate("velocity", {"max_count_day": 5}, effective_from=clock.now() + timedelta(days=7))
+        draft_parameters(draft=Draft("velocity", own, fund_id=fund.id), actor=MAKER)
+
+    def test_a_rule_is_set_back_to_its_defaults_and_who_approves_is_told(self, bridge: World) -> None:
+        activate("velocity", {"max_count_day": 3, "max_sum_day": AMOUNT})
+        row = draft_parameters(draft=Draft("velocity", {"max_count_day": 2}), actor=MAKER)
+        asked = approvals.propose(proposal=Proposal(ACTIVATE, row.id), actor=MAKER)
+        assert asked.summary.endswith("for all funds; back to the default: max sum day")
+        assert activate("velocity", {}).state == "active"
+
+    def test_a_rule_without_parameters_takes_no_draft(self, bridge: World) -> None:
+        with pytest.raises(NoParameters, match="has no parameters"):
+            draft_parameters(draft=Draft("second_person", {}), actor=MAKER)
 
     def test_velocity_counts_what_was_asked_for_before(self, bridge: World) -> None:
         activate("velocity", {"max_count_day": 2})

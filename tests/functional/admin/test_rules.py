@@ -97,6 +97,41 @@ class TestDrafting:
         assert "must end after it begins" in maker.post(drafting("velocity"), begins)
         assert not RuleParameters.objects.exists()
 
+    def test_an_empty_draft_is_refused_in_words(self, bridge: World, sign_in: SignIn) -> None:
+        maker = sign_in(Role.MAKER)
+        assert "are in force for all funds already" in maker.post(drafting("velocity"), {"note": "Nothing in it."})
+        assert not RuleParameters.objects.exists()
+
+    def test_a_rule_without_parameters_offers_no_draft(self, bridge: World, sign_in: SignIn) -> None:
+        maker = sign_in(Role.MAKER)
+        assert drafting("second_person") not in maker.get(rule("second_person"))
+        page = maker.get(drafting("second_person"))
+        assert "there is nothing to draft" in page
+        assert "Keep the draft" not in page
+        maker.post(drafting("second_person"), {"note": "All the same."})
+        assert not RuleParameters.objects.exists()
+
+    def test_what_a_draft_leaves_empty_is_said_to_go_back(self, bridge: World, sign_in: SignIn) -> None:
+        activate("rail_limit", {"limit_rtp": 250_000_00, "limit_fednow": 250_000_00})
+        maker = sign_in(Role.MAKER)
+        assert "Parameters in force" in maker.get(drafting("rail_limit"))
+        maker.post(drafting("rail_limit"), {"value_limit_rtp": "300,000.00"})
+        row = RuleParameters.objects.get(state="draft")
+        page = maker.get(page_of(row))
+        assert "1 value that this draft leaves empty would go back to the default." in page
+        for told in ("USD 250,000.00", "<strong>USD 300,000.00</strong>", "<strong>USD 10,000,000.00</strong>"):
+            assert told in page
+        assert page.count("left empty: back to the default") == 1
+        asked = maker.get(act("activate", "funds_ruleparameters"), item=item(row))
+        assert "limit fednow: USD 250,000.00 → USD 10,000,000.00, the default" in asked
+
+    def test_all_values_are_set_back_deliberately(self, bridge: World, sign_in: SignIn) -> None:
+        activate("velocity", {"max_count_day": 3})
+        maker = sign_in(Role.MAKER)
+        page = maker.post(drafting("velocity"), {"note": "No limits any more."})
+        assert "Nothing changes before it is activated" in page
+        assert "<strong>no limit</strong>" in page
+
     def test_amounts_with_a_currency_are_written_as_people_write_them(self, bridge: World, sign_in: SignIn) -> None:
         maker = sign_in(Role.MAKER)
         page = maker.get(drafting("rail_limit"))

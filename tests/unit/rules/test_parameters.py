@@ -180,3 +180,7 @@ def test_what_is_an_amount_is_known_to_be_one() -> None:
     sums = {("velocity", f"max_sum_{window}"): TRANSFER for window in ("day", "week", "month")}
     threshold = {("legal_regime", "venture_threshold"): "venture_threshold_currency"}
     assert amounts == rails | sums | threshold
+
+
+def test_without_rows_there_is_no_timeline() -> None:
+    assert timeline(rows=[], rule="kyc", fund="alpha") == []
