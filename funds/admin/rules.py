@@ -315,13 +315,14 @@ def changes_of_draft(request: HttpRequest, row: Any) -> Table | None:
     back = sum(change.left_empty for change in found)
     return Table(
         title="What it would change",
-        headers=("value", "in force when it begins", "by this draft", ""),
+        headers=("value", "in force when it begins", "by this draft"),
         rows=[
             (
-                spoken(change.name),
+                format_html('{}<div class="bridge-warning">left empty: back to the default</div>', spoken(change.name))
+                if change.left_empty
+                else spoken(change.name),
                 change.old,
                 format_html("<strong>{}</strong>", change.new),
-                badge("left empty: back to the default", colour="amber") if change.left_empty else "",
             )
             for change in found
         ],
