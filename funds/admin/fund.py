@@ -86,6 +86,17 @@ class FundForm(BankedForm):
         for name in names:
             self.fields[name].help_text += " In the fund's currency, such as 25,000.00."
 
+    def clean(self) -> dict[str, Any] | None:
+        """What the table's constraints would refuse by their names is told in words, beside the field to mend."""
+        cleaned = super().clean()
+        least, most = self.cleaned_data.get("minimum"), self.cleaned_data.get("maximum")
+        if least is not None and most is not None and most < least:
+            self.add_error("maximum", "The maximum is below the minimum: write a larger one, or leave it empty.")
+        opens, closes = self.cleaned_data.get("opens_at"), self.cleaned_data.get("closes_at")
+        if opens and closes and closes <= opens:
+            self.add_error("closes_at", "The fund would close before it opens: choose a later time, or leave it empty.")
+        return cleaned
+
 
 class NewFundForm(FundForm):
     """A new fund."""
@@ -221,7 +232,8 @@ class FundAdmin(ActingAdmin, VersionedAdmin):
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in MONEY:
             label = capfirst(str(db_field.verbose_name))
-            return inputs.Amount(MONEY[db_field.name], required=not db_field.blank, label=label)
+            least = 1 if db_field.name == "minimum" else 0
+            return inputs.Amount(MONEY[db_field.name], least=least, required=not db_field.blank, label=label)
         if db_field.name == "required_documents":
             kwargs |= {"help_text": "Documents that an investor must have signed, separated by commas."}
             kwargs |= {"widget": UnfoldAdminTextInputWidget}

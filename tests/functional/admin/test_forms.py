@@ -168,6 +168,49 @@ def fund_form(fund: Fund, **changes: Any) -> dict[str, Any]:
     return {**form, **changes}
 
 
+class TestWhatDoesNotFit:
+    """A fund that cannot be is told in words, beside the field to mend."""
+
+    WRONG = (
+        ({"minimum": "0"}, "minimum", "Write an amount above zero."),
+        ({"minimum": "0", "maximum": "0"}, "minimum", "Write an amount above zero."),
+        ({"maximum": "9.99"}, "maximum", "The maximum is below the minimum"),
+        ({"closes_at_0": "2020-01-01", "closes_at_1": "09:00:00"}, "closes_at", "would close before it opens"),
+    )
+
+    @pytest.mark.parametrize(("given", "field", "told"), WRONG)
+    def test_of_a_fund_that_is_there(
+        self, bridge: World, sign_in: SignIn, given: dict[str, str], field: str, told: str
+    ) -> None:
+        fund = bridge.fund(minimum=1_000, opens_at=clock.now().replace(microsecond=0), closes_at=None)
+        answer = sign_in(Role.MAKER).client.post(page_of(fund), fund_form(fund, **given))
+        errors = answer.context["adminform"].form.errors
+        assert list(errors) == [field]
+        assert told in errors[field][0]
+        assert "Constraint" not in answer.content.decode()
+
+    @pytest.mark.parametrize(("given", "field", "told"), WRONG)
+    def test_of_a_new_fund(self, sign_in: SignIn, given: dict[str, str], field: str, told: str) -> None:
+        form = {
+            "code": "aldine-iii",
+            "name": "Aldine Private Credit III",
+            "kind": "credit",
+            "currency": "USD",
+            "minimum": "10.00",
+            "opens_at_0": "2026-01-01",
+            "opens_at_1": "09:00:00",
+            "on_deposit_failure": "refund",
+            "institution": "harbor",
+            "account_number": "5544332211",
+            "routing_number": "026009593",
+        }
+        answer = sign_in(Role.MAKER).client.post(reverse("admin:funds_fund_add"), {**form, **given})
+        errors = answer.context["adminform"].form.errors
+        assert list(errors) == [field]
+        assert told in errors[field][0]
+        assert not Fund.objects.exists()
+
+
 class TestAmounts:
     """Amounts are written as people write them, in the fund's own currency."""
 
