@@ -17,12 +17,13 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from bridge.console.base import ConsoleAdmin, actor_of
+from bridge.console.inputs import differences
 from bridge.kernel.errors import BridgeError
 from bridge.kernel.results import Actor, Change, Done, Refused, Result, Role
 
@@ -162,6 +163,15 @@ class ActingAdmin(ConsoleAdmin):
             return self._carry_out(request, found, actor=actor, items=items, rows=rows, data=form.cleaned_data)
         return self.confirm(request, found, items, rows, form)
 
+    def ask_again(self, request: HttpRequest, verb: Verb, pk: uuid.UUID, told: str) -> HttpResponse:
+        """The confirmation of one row after a refusal: what was typed stays, and the row is shown as it is now."""
+        messages.error(request, told)
+        row = self.verb_rows().filter(pk=pk).first()
+        if row is None:
+            return HttpResponseRedirect(self._list_url())
+        form = renewed(lambda data: verb.bound_form(row, data), request.POST)
+        return self.confirm(request, verb, [(pk, row.version)], {pk: row}, form)
+
     def confirm(
         self,
         request: HttpRequest,
@@ -191,6 +201,7 @@ class ActingAdmin(ConsoleAdmin):
             "title": f"{verb.label}: {one}" if one else f"{verb.label} {len(listed)} {self.opts.verbose_name_plural}",
             "opts": self.opts,
             "verb": verb,
+            "possible": any(verb.fits(rows[pk]) for pk, _ in items if pk in rows),
             "listed": listed,
             "form": form,
             "action": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_act", args=[verb.name]),
@@ -220,8 +231,9 @@ class ActingAdmin(ConsoleAdmin):
         ]
         if len(outcomes) == 1:
             (outcome,) = outcomes
-            say = messages.success if outcome.good else messages.error
-            say(request, outcome.message)
+            if not outcome.good:
+                return self.ask_again(request, verb, items[0][0], outcome.message)
+            messages.success(request, outcome.message)
             return HttpResponseRedirect(outcome.url)
         good = sum(outcome.good for outcome in outcomes)
         context = {
@@ -237,9 +249,10 @@ class ActingAdmin(ConsoleAdmin):
         url = self._page_url(row) if row is not None else self._list_url()
         text = str(self.describe(row)[0]) if row is not None else str(change.id)
         if isinstance(result, Done):
-            state = f" It is now {result.state.replace('_', ' ')}." if result.state else ""
             said = str(result.data.get("said") or verb.done)
-            return Outcome(text, url, True, f"{said[:1].upper()}{said[1:]}.{state}")
+            new = result.state.replace("_", " ")
+            news = bool(new) and result.state != _state_of(row) and new != said
+            return Outcome(text, url, True, f"{said[:1].upper()}{said[1:]}.{f' It is now {new}.' if news else ''}")
         return Outcome(text, url, False, f"{result.error.title}. {result.error.detail} Nothing was changed.")
 
     def _list_url(self) -> str:
@@ -247,6 +260,30 @@ class ActingAdmin(ConsoleAdmin):
 
     def _page_url(self, row: Any) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+
+
+def renewed(build: Callable[[Any], forms.Form], data: QueryDict) -> forms.Form:
+    """A form filled with what was sent, but what it carries unseen is as it is now.
+
+    A field that differs from what a new form would offer says so: somebody else may have written that meanwhile.
+    """
+    fresh, sent = build(None), data.copy()
+    for field in fresh.hidden_fields():
+        value = field.value()
+        sent[field.html_name] = "" if value is None else str(value)
+    form = build(sent)
+    form.full_clean()
+    for name, theirs, _ in differences(form):
+        form[name].help_text += f" A form opened now says: {theirs}."
+    for field in form.visible_fields():
+        if isinstance(field.field.widget, forms.PasswordInput) and field.data:
+            form.add_error(field.name, "What you wrote is not shown again: enter it once more.")
+    return form
+
+
+def _state_of(row: Any) -> str:
+    """As it was read before the deed."""
+    return str(getattr(row, "state", "") or getattr(row, "status", ""))
 
 
 def _list_action(verb: Verb) -> Callable[[ActingAdmin, HttpRequest, QuerySet], HttpResponse | None]:

@@ -94,15 +94,20 @@ def whole_id(kind: str, value: uuid.UUID) -> SafeString:
 
 
 def when(value: datetime | None) -> SafeString:
-    """Day and time in UTC."""
+    """Day and time in UTC. Also what Django itself writes, by `bridge.console.formats`, looks like this."""
     if value is None:
         return mark_safe(EMPTY)  # noqa: S308 a constant
     return format_html(
         '<time class="bridge-time" datetime="{}" title="{} UTC">{}</time>',
         value.isoformat(),
         f"{value:%Y-%m-%d %H:%M:%S}",
-        f"{value:%d %b %Y %H:%M}",
+        moment_text(value),
     )
+
+
+def moment_text(value: datetime) -> str:
+    """The one notation of moments in the console. The page's head says that times are UTC."""
+    return f"{value:%d %b %Y %H:%M}"
 
 
 def link(model: str, pk: object, text: object) -> SafeString:

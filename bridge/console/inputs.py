@@ -8,8 +8,10 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from bridge.console.display import EMPTY, moment_text
 from bridge.kernel import money
 
 
@@ -116,3 +118,35 @@ def yes_no(help_text: str, *, empty: str = "not known") -> forms.TypedChoiceFiel
         widget=UnfoldAdminSelectWidget,
         help_text=help_text,
     )
+
+
+def as_shown(field: forms.Field, value: Any) -> str:
+    """A value of a field, as people read it: a choice by its name, a moment as everywhere in the console."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(field, forms.ModelChoiceField) and field.queryset is not None and not isinstance(value, Model):
+        value = field.queryset.filter(pk=value).first() if value else None
+    if value in (None, "") or value == []:
+        return EMPTY
+    if isinstance(value, datetime):
+        return moment_text(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    for given, name in getattr(field, "choices", ()):
+        if str(given) == str(value):
+            return str(name)
+    return str(field.prepare_value(value))
+
+
+def differences(form: forms.BaseForm) -> list[tuple[str, str, str]]:
+    """Fields in which what was sent differs from what a form opened now says: name, what that says, what was sent."""
+    found = []
+    for name in form.changed_data:
+        if name not in form.initial or form.fields[name].widget.is_hidden:
+            continue
+        field = form.fields[name]
+        now = as_shown(field, form.get_initial_for_field(field, name))
+        sent = as_shown(field, form.cleaned_data[name]) if name in form.cleaned_data else str(form[name].data or EMPTY)
+        if now != sent:
+            found.append((name, now, sent))
+    return found

@@ -76,7 +76,7 @@ def test_a_maker_signs_in_finds_a_transfer_and_cancels_it(house: World, live_ser
     page.locator(".bridge-verbs").get_by_role("link", name="Cancel").click()
     page.fill("textarea[name=reason]", "asked by phone")
     page.get_by_role("button", name="Yes, cancel").click()
-    page.get_by_text("Cancelled. It is now cancelled.").wait_for()
+    page.get_by_text("Cancelled.", exact=True).wait_for()
     assert Transfer.objects.get(pk=transfer.pk).state == "cancelled"
 
 
@@ -191,6 +191,6 @@ def test_a_checker_reads_and_approves_a_rule_change(house: World, live_server: o
     page.get_by_text("You may decide.").wait_for()
     page.locator(".bridge-verbs").get_by_role("link", name="Approve").click()
     page.get_by_role("button", name="Yes, approve").click()
-    page.get_by_text("Approved. It is now approved.").wait_for()
+    page.get_by_text("Approved.", exact=True).wait_for()
     draft.refresh_from_db()
     assert draft.state == "active"

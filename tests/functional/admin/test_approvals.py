@@ -85,7 +85,7 @@ class TestDeciding:
         asked, checker = asked_by(sign_in(Role.MAKER)), sign_in(Role.CHECKER)
         assert act("approve", DECIDE) in checker.get(page_of(asked))
         told = checker.post(act("approve", DECIDE), {"item": item(asked), "reason": "Agreed."})
-        assert "Approved. It is now approved." in told
+        assert "Approved." in told
         asked.refresh_from_db()
         assert (asked.state, asked.checker, asked.decision_reason) == ("approved", str(checker.user.pk), "Agreed.")
 
@@ -260,7 +260,11 @@ class TestCompliance:
             values={"kyc": "refused"},
             actor=Actor("x", Role.COMPLIANCE, Channel.ADMIN),
         )
-        assert "Nothing was changed." in officer.post(act("compliance", "accounts_investor"), form)
+        told = officer.post(act("compliance", "accounts_investor"), form)
+        assert "Nothing was changed." in told
+        assert "Annual." in told
+        assert "A form opened now says: refused." in told
+        assert 'name="seen_version" value="1"' in told
         assert ComplianceProfile.objects.get(pk=investor.pk).kyc == "refused"
 
     def test_a_moment_that_nobody_touched_keeps_its_seconds(self, bridge: World, sign_in: SignIn) -> None:

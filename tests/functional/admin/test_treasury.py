@@ -75,7 +75,7 @@ class TestReceipts:
         form = {"item": item(stray), "transfer": str(transfer.pk), "why": "The investor called."}
         assert "a second person decides" in maker.post(act("identify", RECEIPT), form)
         assert firm.open_claims("USD") == {transfer.pk: AMOUNT}
-        assert "It is now approved." in agree(checker)
+        assert "Approved." in agree(checker)
         assert firm.open_claims("USD") == {}
         assert "identified" in maker.get(page_of(stray))
 
@@ -133,7 +133,7 @@ class TestTheFloat:
         assert "This field is required" in maker.post(f"{FLOAT}put-in/", form)
         assert "second person decides" in maker.post(f"{FLOAT}put-in/", {**form, "why": "Initial float."})
         assert not FloatMovement.objects.exists()
-        assert "It is now approved." in agree(checker)
+        assert "Approved." in agree(checker)
         assert firm.float_of("USD").free == 50_00
 
     def test_taking_out_too_much_is_told_what_to_do(self, desk: Treasury, sign_in: SignIn) -> None:
@@ -188,7 +188,12 @@ class TestATransfersMoney:
         maker, checker = sign_in(Role.MAKER), sign_in(Role.CHECKER)
         assert "USD 500.00 is missing" in maker.get(act("top_up"), item=self.now(transfer))
         small = {"item": self.now(transfer), "amount": "10", "why": "A fee of ours."}
-        assert "Topped up. It is now withdrawn." in maker.post(act("top_up"), small)
+        assert "Topped up." in maker.post(act("top_up"), small)
+        much = {"item": self.now(transfer), "amount": "491.00", "why": "A fee of ours."}
+        told = maker.post(act("top_up"), much)
+        assert "Nothing was changed." in told
+        assert 'name="amount" value="491.00"' in told
+        assert "A fee of ours." in told
         large = {"item": self.now(transfer), "amount": "490.00", "why": "A fee of ours."}
         assert "second person decides" in maker.post(act("top_up"), large)
         agree(checker)
