@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from bridge.console.base import ConsoleAdmin, actor_of
+from bridge.console.inputs import differences
 from bridge.events import services as events
 from bridge.kernel import clock
 from bridge.kernel.errors import BridgeError
@@ -18,12 +19,16 @@ from bridge.kernel.results import Actor
 
 
 class VersionedForm(forms.ModelForm):
-    """Carries the version that the person saw. Another one in the database: nothing is changed."""
+    """Carries the version that the person saw. Another one in the database: nothing is changed.
+
+    The form then says field by field what is there now, and carries that version: saving again is decided with it.
+    """
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     # What opens a new row: the page sets it on the class that it makes for one request.
     opener: ClassVar[Callable[[VersionedForm], Any] | None] = None
     opened: Any = None
+    initial_version = 0
 
     def full_clean(self) -> None:
         """When everything else is right, a new row is opened by its service, whose refusal is an error of the form."""
@@ -47,7 +52,8 @@ class VersionedForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and not self.instance._state.adding:
-            self.fields["seen_version"].initial = self.instance.version
+            self.initial_version = self.instance.version
+            self.fields["seen_version"].initial = self.initial_version
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -63,13 +69,24 @@ class VersionedForm(forms.ModelForm):
         )
         seen = self.cleaned_data.get("seen_version")
         if seen != actual:
+            self._tell_what_is_there()
             raise ValidationError(
                 "Somebody changed this in the meantime: you saw version %(seen)s, it is now %(actual)s. "
-                "Nothing was changed. Open the page again and decide anew.",
+                "Nothing was changed. Beside each field that differs is what is there now. Saving again writes what "
+                "stands in the form.",
                 code="stale_version",
                 params={"seen": seen, "actual": actual},
             )
         return cleaned
+
+    def _tell_what_is_there(self) -> None:
+        """The version goes with what is shown here, not with what the lock found: a still newer one is refused too."""
+        for name, theirs, yours in differences(self):
+            self.add_error(name, f"Now “{theirs}”; yours is “{yours}”.")
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        data[self.add_prefix("seen_version")] = str(self.initial_version)
+        self.data = data
 
 
 class VersionedAdmin(ConsoleAdmin):

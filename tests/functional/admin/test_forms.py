@@ -13,7 +13,7 @@ from bridge.kernel import clock
 from bridge.kernel.results import Role
 from funds.models import Fund
 from tests.functional.admin.conftest import SignIn
-from tests.functional.admin.test_pages import page_of
+from tests.functional.admin.test_pages import list_of, page_of
 from tests.world import World
 
 AMOUNT = 1_000_000
@@ -51,6 +51,33 @@ class TestEditing:
         assert "Somebody changed this in the meantime" in told
         investor.refresh_from_db()
         assert (investor.legal_name, investor.version) == ("First", 2)
+
+    def test_a_stale_form_says_what_is_there_now_and_can_be_saved(self, bridge: World, sign_in: SignIn) -> None:
+        investor, maker = bridge.investor(), sign_in(Role.MAKER)
+        maker.post(page_of(investor), investor_form(investor, legal_name="First", email="new@example.com"))
+        mine = investor_form(investor, legal_name="Second", kind="entity")
+        answer = maker.client.post(page_of(investor), mine)
+        errors = answer.context["adminform"].form.errors
+        assert errors["legal_name"] == ["Now “First”; yours is “Second”."]
+        assert errors["email"] == ["Now “new@example.com”; yours is “ada@example.com”."]
+        assert errors["kind"] == ["Now “natural person”; yours is “entity”."]
+        page = answer.content.decode()
+        assert 'name="seen_version" value="2"' in page
+        assert 'value="Second"' in page
+        maker.post(page_of(investor), {**mine, "seen_version": 2})
+        investor.refresh_from_db()
+        assert (investor.legal_name, investor.kind, investor.version) == ("Second", "entity", 3)
+
+    def test_a_stale_form_is_refused_again_where_a_third_person_was_faster(
+        self, bridge: World, sign_in: SignIn
+    ) -> None:
+        investor, maker = bridge.investor(), sign_in(Role.MAKER)
+        for name, version in (("First", 1), ("Second", 2)):
+            maker.post(page_of(investor), investor_form(investor, legal_name=name, seen_version=version))
+        told = maker.post(page_of(investor), investor_form(investor, legal_name="Third", seen_version=2))
+        assert "Somebody changed this in the meantime" in told
+        investor.refresh_from_db()
+        assert (investor.legal_name, investor.version) == ("Second", 3)
 
     def test_a_form_without_its_version_is_refused(self, bridge: World, sign_in: SignIn) -> None:
         investor = bridge.investor()
