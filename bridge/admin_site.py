@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
@@ -17,6 +22,8 @@ from bridge.kernel import ids, second_factors
 
 LONGEST = 200
 MOST_OF_A_KIND = 5
+UNDONE = "undone"  # in the address of the sign-in: it interrupted a step
+SIGNED_OUT = "You were signed out before your last step: nothing was done. Do it again."
 
 
 class BridgeAdminSite(UnfoldAdminSite):
@@ -30,6 +37,28 @@ class BridgeAdminSite(UnfoldAdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """A session that began before its login had a second factor signs in once more."""
         return bool(super().has_permission(request)) and second_factors.given(request)
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """A form that is sent after the session ended is lost: the sign-in that follows says so."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def told(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            out = reverse("admin:logout", current_app=self.name)
+            if request.method != "POST" or request.path == out or self.has_permission(request):
+                return inner(request, *args, **kwargs)
+            query = urlencode({REDIRECT_FIELD_NAME: request.get_full_path(), UNDONE: 1})
+            return HttpResponseRedirect(f"{reverse('admin:login', current_app=self.name)}?{query}")
+
+        return told
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Before and after a sign-in that interrupted a step, people are told that it was not done."""
+        answer: HttpResponse = super().login(request, extra_context)
+        asked, entered = request.method == "GET", isinstance(answer, HttpResponseRedirect)
+        if UNDONE in request.GET and asked != entered:  # who is signed in already is told nothing
+            messages.warning(request, SIGNED_OUT)
+        return answer
 
     def get_urls(self) -> list[Any]:
         return [path("second-factor/", self.admin_view(self.second_factor), name="second_factor"), *super().get_urls()]

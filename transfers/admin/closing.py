@@ -37,6 +37,7 @@ from transfers.closing_overview import Overview, closing_overview, plan_closing
 from transfers.services.closing import PlanStale, may_begin
 
 SHOWN = 200
+LONGEST = 300  # of a reason
 EXPLAINED = {
     PlanKind.SETTLE: (
         "Settle",
@@ -101,8 +102,12 @@ class ClosingAdmin(ReadOnlyAdmin):
         initial = {"method": Method.PRO_RATA, "below": Below.KEEP}
         form = TermsForm(fund.currency, given if "method" in given else None, initial)
         plan, wrong = _planned(fund, kind, form)
+        reason, missing = given.get("reason", "").strip()[:LONGEST], ""
         if request.method == "POST":
-            return self._propose(request, fund, plan, wrong)
+            answer = self._propose(request, fund, plan, wrong, reason)
+            if isinstance(answer, HttpResponse):
+                return answer
+            missing = answer
         overview = closing_overview(fund_id=fund.pk)
         context = {
             **self.admin_site.each_context(request),
@@ -121,6 +126,9 @@ class ClosingAdmin(ReadOnlyAdmin):
             "plan": plan,
             "wrong": wrong,
             "may": actor_of(request, among=MAKERS) is not None,
+            "reason": reason,
+            "missing": missing,
+            "longest": LONGEST,
         }
         if context["running"] is not None:
             context["progress"] = self.progress(context["running"])
@@ -128,24 +136,27 @@ class ClosingAdmin(ReadOnlyAdmin):
             context |= {"preview": _preview(plan), "totals": _totals(plan)}
         return TemplateResponse(request, "console/closing.html", context)
 
-    def _propose(self, request: HttpRequest, fund: Fund, plan: Plan | None, wrong: str) -> HttpResponse:
+    def _propose(
+        self, request: HttpRequest, fund: Fund, plan: Plan | None, wrong: str, reason: str
+    ) -> HttpResponse | str:
+        """Where it leads. Refused: what the reason lacks, if that is it, so that the page is shown again as filled."""
         actor = actor_of(request, among=MAKERS)
         if actor is None:
             raise PermissionDenied
-        here = HttpResponseRedirect(reverse("admin:funds_closing_plan", args=[fund.pk]))
         if plan is None:
             messages.error(request, wrong or "Choose a plan first.")
-            return here
+            return ""
         try:
             if request.POST.get("expect") != plan.hash:
                 raise PlanStale()
+            if not reason:
+                return "Say why: the second person decides with it."
             payload = payload_of(plan.terms, plan.hash)
-            reason = request.POST.get("reason", "").strip()
             proposal = Proposal(kind_of(plan.terms.kind), fund.pk, payload, reason)
             asked = approvals.propose(proposal=proposal, actor=actor)
         except BridgeError as error:
             messages.error(request, f"{error.title}. {error.detail} Nothing was changed.")
-            return here
+            return ""
         messages.success(request, "Asked for: a second person decides about exactly this plan.")
         return HttpResponseRedirect(reverse("admin:approvals_approval_change", args=[asked.pk]))
 

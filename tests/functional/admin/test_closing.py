@@ -108,6 +108,26 @@ class TestClosing:
         assert "The plan is out of date" in told
         assert not Approval.objects.exists()
 
+    def test_every_plan_needs_a_reason(self, bridge: World, sign_in: SignIn) -> None:
+        fund, maker = closing_fund(bridge), sign_in(Role.MAKER)
+        cut = {"plan": "cut-back", "target": "20,000.00", "method": "pro-rata", "below": "keep"}
+        plans: tuple[dict[str, str], ...] = ({"plan": "settle"}, {"plan": "return-all"}, cut)
+        for given in plans:
+            expect = shown_hash(maker.get(page(fund), **given))
+            told = maker.post(page(fund), {**given, "expect": expect, "reason": "  "})
+            assert "Say why: the second person decides with it." in told
+            assert shown_hash(told) == expect
+        assert 'value="20,000.00"' in told
+        assert not Approval.objects.exists()
+
+    def test_a_refused_plan_keeps_the_reason(self, bridge: World, sign_in: SignIn) -> None:
+        fund, maker = closing_fund(bridge), sign_in(Role.MAKER)
+        form = {"plan": "settle", "expect": "0" * 64, "reason": "The final closing was on Friday."}
+        told = maker.post(page(fund), form)
+        assert "The plan is out of date" in told
+        assert 'value="The final closing was on Friday."' in told
+        assert shown_hash(told) == shown_hash(maker.get(page(fund), plan="settle"))
+
     def test_an_auditor_sees_and_proposes_nothing(self, bridge: World, sign_in: SignIn) -> None:
         fund, auditor = closing_fund(bridge), sign_in(Role.AUDITOR)
         assert 'name="expect"' not in auditor.get(page(fund), plan="settle")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from bridge.admin_site import SIGNED_OUT
 from bridge.kernel.results import Role
 from bridge.roles import ensure_groups
 from tests import factories
 from tests.functional.admin.conftest import SignIn
 from tests.functional.api.test_tokens import shown_by, with_device
+from transfers.models import Stop
 
 URL = "/admin/login/"
 
@@ -61,3 +64,33 @@ class TestASecondFactor:
         TOTPDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
         outside, _ = enter(user.username, otp=right)
         assert outside.get("/admin/").status_code == 302
+
+
+class TestASessionThatEnded:
+    def test_a_step_that_was_lost_is_told_before_and_after_signing_in(self, sign_in: SignIn) -> None:
+        console = sign_in(Role.MAKER)
+        url = reverse("admin:transfers_stop_set")
+        console.client.logout()
+        asked = console.client.post(url, {"why": "A bank lies."}, follow=True)
+        assert SIGNED_OUT in asked.content.decode()
+        address = asked.redirect_chain[-1][0]
+        form = {"username": console.user.username, "password": factories.PASSWORD}
+        wrong = console.client.post(address, {**form, "password": "no"}, follow=True)
+        assert wrong.request["PATH_INFO"] == URL
+        inside = console.client.post(address, form, follow=True)
+        assert inside.request["PATH_INFO"] == url
+        assert SIGNED_OUT in inside.content.decode()
+        assert not Stop.objects.exists()
+
+    def test_a_page_that_was_only_looked_at_says_nothing(self, sign_in: SignIn) -> None:
+        console = sign_in(Role.MAKER)
+        url = reverse("admin:transfers_stop_set")
+        console.client.logout()
+        asked = console.client.get(url, follow=True)
+        assert SIGNED_OUT not in asked.content.decode()
+
+    def test_leaving_twice_is_no_lost_step(self, sign_in: SignIn) -> None:
+        console = sign_in(Role.MAKER)
+        console.client.logout()
+        asked = console.client.post(reverse("admin:logout"), follow=True)
+        assert SIGNED_OUT not in asked.content.decode()
