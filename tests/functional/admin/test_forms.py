@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -236,6 +237,31 @@ class TestWhatDoesNotFit:
         assert list(errors) == [field]
         assert told in errors[field][0]
         assert not Fund.objects.exists()
+
+
+class TestMoments:
+    """Times are UTC, which is said, and written in one way."""
+
+    OPENS, CLOSES = datetime(2026, 12, 20, 9, 0, tzinfo=UTC), datetime(2026, 12, 27, 13, 30, tzinfo=UTC)
+
+    def test_every_page_says_that_times_are_utc(self, bridge: World, sign_in: SignIn) -> None:
+        console, fund = sign_in(Role.AUDITOR), bridge.fund(closes_at=self.CLOSES)
+        for url in (reverse("admin:index"), list_of(Fund), page_of(fund)):
+            assert "<span>Times are </span>UTC" in console.get(url)
+
+    def test_a_form_says_so_beside_its_fields(self, bridge: World, sign_in: SignIn) -> None:
+        fund, maker = bridge.fund(opens_at=self.OPENS, closes_at=self.CLOSES), sign_in(Role.MAKER)
+        for url in (page_of(fund), reverse("admin:funds_fund_add")):
+            fields = maker.client.get(url).context["adminform"].form.fields
+            assert {fields[name].help_text for name in ("opens_at", "closes_at")} == {"In UTC."}
+
+    def test_who_only_reads_sees_the_same_notation_as_in_lists(self, bridge: World, sign_in: SignIn) -> None:
+        fund, auditor = bridge.fund(opens_at=self.OPENS, closes_at=self.CLOSES), sign_in(Role.AUDITOR)
+        assert "27 Dec 2026 13:30" in auditor.get(list_of(Fund))
+        page = auditor.get(page_of(fund))
+        assert "20 Dec 2026 09:00" in page
+        assert "27 Dec 2026 13:30" in page
+        assert "Dec. 2" not in page
 
 
 class TestAmounts:
