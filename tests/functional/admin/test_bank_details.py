@@ -95,6 +95,16 @@ class TestAccounts:
         assert "An account number has digits" in page
         assert not Approval.objects.exists()
 
+    def test_a_refused_change_asks_for_the_number_again(self, bridge: World, sign_in: SignIn) -> None:
+        account, maker = bridge.account(), sign_in(Role.MAKER)
+        form = {"item": item(account, 7), "account_number": "99887766", "routing_number": "021000021", "why": "Moved."}
+        page = maker.post(act("details", "accounts_investoraccount"), form)
+        assert "Nothing was changed." in page
+        assert "Moved." in page
+        assert "What you wrote is not shown again: enter it once more." in page
+        assert "99887766" not in page
+        assert not Approval.objects.exists()
+
 
 class TestFunds:
     @pytest.mark.parametrize(("given", "field", "told"), WRONG)
