@@ -28,6 +28,7 @@ UNFREEZE = "transfer.unfreeze"
 OVERRIDE_DAYS = 30
 _CHECKERS = frozenset({Role.CHECKER, Role.COMPLIANCE})
 _ANYBODY = frozenset(Role) - {Role.AUDITOR}
+_PARTIES = frozenset({"source_account", "fund"})
 
 
 class NotOverridable(BridgeError):
@@ -145,6 +146,9 @@ def register() -> None:
             summarize=_summary("Review"),
             validate=_validate_review,
             decide=_decide_review,
+            words=asked.parties,
+            told=_PARTIES,
+            together=True,
         )
     )
     register_handler(
@@ -159,6 +163,8 @@ def register() -> None:
             summarize=_summary("Set aside the rule"),
             validate=_validate_override,
             carry_out=_override,
+            words=asked.parties,
+            told=_PARTIES,
         )
     )
     register_handler(
@@ -173,5 +179,7 @@ def register() -> None:
             summarize=_summary("Release from the freeze"),
             validate=_validate_unfreeze,
             carry_out=_unfreeze,
+            words=asked.parties,
+            told=_PARTIES,
         )
     )

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from bridge.approvals.models import Approval
+from bridge.console.display import link
 from bridge.kernel import clock, locking
 from bridge.kernel.api.naming import inside
 from bridge.kernel.errors import BridgeError, MalformedId, NotFound
@@ -92,6 +94,20 @@ def transfer(transfer_id: uuid.UUID) -> Transfer:
     if found is None:
         raise NotFound(what="transfer")
     return found
+
+
+def parties(approval: Approval) -> list[tuple[str, object]]:
+    """Whose money a decision about a transfer is about, from where and to which fund, for those who decide."""
+    row = Transfer.objects.select_related("source_account__investor", "fund").filter(pk=approval.subject_id).first()
+    if row is None:
+        return []
+    account = row.source_account
+    return [
+        ("investor", link("accounts.investor", account.investor_id, account.investor)),
+        ("account", link("accounts.investoraccount", account.pk, f"{account} at {account.institution.title()}")),
+        ("fund", link("funds.fund", row.fund_id, row.fund.name)),
+        ("transfer", link("transfers.transfer", row.pk, row.public_id)),
+    ]
 
 
 def only(results: list[Result]) -> Result:

@@ -164,6 +164,20 @@ def _elsewhere_words(transfer_id: uuid.UUID, payload: dict[str, Any]) -> str:
     return f"Refund {display(row.amount, row.currency)} of {row.public_id} to {to}"
 
 
+# --- in words, for those who decide
+
+
+def _words(approval: Approval) -> list[tuple[str, object]]:
+    words, payload, seen = asked.parties(approval), approval.payload, approval.seen
+    if approval.kind == REDIRECT:
+        words = [(name, value) for name, value in words if name != "fund"]
+        names = {str(row.pk): row.name for row in Fund.objects.filter(pk__in=[seen["fund"], _fund(payload).pk])}
+        words += [("fund now", names.get(seen["fund"], seen["fund"])), ("fund to be", _fund(payload).name)]
+    elif approval.kind == PAY_ELSEWHERE and (account := _account(payload)) is not None:
+        words.append(("paid to", f"{account} at {account.institution.title()}, of {account.investor}"))
+    return words
+
+
 _HANDLERS = (
     (WRITE_OFF, Deed.WRITE_OFF, "transfer_advance", _look_claim, _write_off_words, _validate_write_off, _write_off),
     (TOP_UP, Deed.TOP_UP, "transfer_short_pay", _look_short, _top_up_words, _validate_top_up, _top_up),
@@ -195,5 +209,7 @@ def register() -> None:
                 summarize=summarize,
                 validate=validate,
                 carry_out=carry_out,
+                words=_words,
+                told=frozenset({"fund", "account"}),
             )
         )

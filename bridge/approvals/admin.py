@@ -7,32 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from bridge.approvals import services
+from bridge.approvals import services, wording
 from bridge.approvals.handlers import Handler, UnknownKind, handler_for, kinds
 from bridge.approvals.models import Approval
 from bridge.console import finding
 from bridge.console.acting import ActingAdmin, Verb
 from bridge.console.base import ReadOnlyAdmin, actor_of
-from bridge.console.display import badge, link, masked, money_text, when, whole_id
+from bridge.console.display import badge, link, masked, when, whole_id
 from bridge.kernel import clock
-from bridge.kernel.api.naming import outside
 from bridge.kernel.api.roles import roles_of
 from bridge.kernel.results import Actor, Change, Result, Role
 
 S = Approval.State
 PEOPLE = frozenset({Role.MAKER, Role.CHECKER, Role.COMPLIANCE})
 DECIDERS = frozenset({Role.CHECKER, Role.COMPLIANCE})
-HIDDEN = frozenset({"number_sealed", "number_index", "number", "number_last4"})  # the last shows as the new number
+HIDDEN = wording.SECRET
 COLOURS = {S.OPEN: "amber", S.APPROVED: "green", S.REJECTED: "red"}
 
 
@@ -42,6 +43,25 @@ def known_handler(kind: str) -> Handler | None:
         return handler_for(kind)
     except UnknownKind:
         return None
+
+
+def kind_words(kind: str) -> str:
+    """`transfer.review` → transfer: review."""
+    return kind.replace(".", ": ").replace("_", " ")
+
+
+def not_together(rows: Sequence[Approval]) -> str:
+    """Why these may not be approved with one click; empty where they may. Each but a review is read by itself."""
+    if len(rows) < 2:
+        return ""
+    others = {row.kind for row in rows if not ((handler := known_handler(row.kind)) and handler.together)}
+    if not others:
+        return ""
+    may = " or ".join(kind_words(kind) for kind in kinds() if handler_for(kind).together)
+    return (
+        f"Approve each of these by itself, on its own page: only {may} may be approved together, and you chose "
+        f"{len(rows)} with {', '.join(sorted(kind_words(kind) for kind in others))} among them. Nothing was approved."
+    )
 
 
 def for_me(request: HttpRequest) -> Q:
@@ -182,14 +202,13 @@ class ApprovalAdmin(ActingAdmin, ReadOnlyAdmin):
         "reason",
         "asked",
         "rests_on",
-        "hash",
         "maker_name",
         "asked_at",
         "expires",
         "decided_by",
         "decision_reason",
         "decided",
-        "version",
+        "small_print",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -221,9 +240,46 @@ class ApprovalAdmin(ActingAdmin, ReadOnlyAdmin):
             may = {"withdraw"}
         return [verb for verb in super().verbs_for(request, row) if verb["name"] in may]
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        if "approve" in actions:
+            run, name, _ = actions["approve"]
+            actions["approve"] = (run, name, "Approve several reviews …")
+        return actions
+
+    def confirm(
+        self,
+        request: HttpRequest,
+        verb: Verb,
+        items: Sequence[tuple[UUID, int]],
+        rows: dict[UUID, Any],
+        form: forms.Form,
+    ) -> HttpResponse:
+        return self._refused(request, verb, rows) or super().confirm(request, verb, items, rows, form)
+
+    def _carry_out(
+        self,
+        request: HttpRequest,
+        verb: Verb,
+        *,
+        actor: Actor,
+        items: Sequence[tuple[UUID, int]],
+        rows: dict[UUID, Any],
+        data: dict[str, Any],
+    ) -> HttpResponse:
+        done = super()._carry_out
+        return self._refused(request, verb, rows) or done(request, verb, actor=actor, items=items, rows=rows, data=data)
+
+    def _refused(self, request: HttpRequest, verb: Verb, rows: dict[UUID, Any]) -> HttpResponse | None:
+        why = not_together(list(rows.values())) if verb.name == "approve" else ""
+        if not why:
+            return None
+        messages.error(request, why)
+        return HttpResponseRedirect(self._list_url())
+
     def describe(self, row: Approval) -> Sequence[object]:
-        asked = shown(row.payload)
-        return (row.summary, row.kind.replace(".", ": ").replace("_", " "), asked, row.reason)
+        resting = format_html('<div class="bridge-muted">{}</div>{}', "rests on", rests_on(row)) if row.seen else ""
+        return (row.summary, kind_words(row.kind), asked_for(row), resting, row.reason)
 
     @display(description="approval")
     def identifier(self, row: Approval) -> str:
@@ -239,7 +295,7 @@ class ApprovalAdmin(ActingAdmin, ReadOnlyAdmin):
 
     @display(description="what", ordering="kind")
     def kind_text(self, row: Approval) -> str:
-        return row.kind.replace(".", ": ").replace("_", " ")
+        return kind_words(row.kind)
 
     @display(description="about")
     def subject(self, row: Approval) -> str:
@@ -247,15 +303,19 @@ class ApprovalAdmin(ActingAdmin, ReadOnlyAdmin):
 
     @display(description="what is asked")
     def asked(self, row: Approval) -> str:
-        return shown(row.payload)
+        return asked_for(row)
 
     @display(description="what it rests on")
     def rests_on(self, row: Approval) -> str:
-        return shown(row.seen)
+        return rests_on(row)
 
     @display(description="bound to")
-    def hash(self, row: Approval) -> str:
-        return format_html('<span class="bridge-id">{}</span>', row.bound_hash)
+    def small_print(self, row: Approval) -> str:
+        return format_html(
+            '<small class="bridge-muted"><span class="bridge-id">{}</span>, version {}</small>',
+            row.bound_hash,
+            row.version,
+        )
 
     @display(description="asked by")
     def maker_name(self, row: Approval) -> str:
@@ -309,28 +369,37 @@ def subject_link(row: Approval) -> SafeString:
     return format_html("{}", row.subject_id)
 
 
-def shown(values: dict[str, Any]) -> SafeString:
-    """JSON as a table for people, without what nobody may read."""
-    money = str(values.get("currency", ""))
-    names = sorted(name for name in values if name not in HIDDEN)
-    rows = [(name.replace("_", " "), _text(name, values[name], money)) for name in names]
-    if "number_last4" in values:
-        rows.append(("new account number", f"···{values['number_last4']}"))
+def asked_for(row: Approval) -> SafeString:
+    """What is asked, as a table for people: what the kind says in words, then the rest of the payload."""
+    handler = known_handler(row.kind)
+    words = list(handler.words(row)) if handler is not None and handler.words is not None else []
+    rows = [*words, *_facts(row, row.payload)]
+    return _table(rows, "what the summary says, on what it rests on" if row.seen else "what the summary says")
+
+
+def rests_on(row: Approval) -> SafeString:
+    """What the subject looked like when it was asked; if that differs when somebody decides, nothing is done."""
+    return _table(_facts(row, row.seen), "nothing else")
+
+
+def _facts(row: Approval, values: dict[str, Any]) -> list[tuple[str, object]]:
+    """JSON for people, without what nobody may read and what the words of the kind have said."""
+    handler = known_handler(row.kind)
+    currency = wording.currency_of(handler, row)
+    told = HIDDEN | (handler.told if handler is not None else frozenset())
+    if currency and wording.AMOUNTS & values.keys():
+        told |= {"currency"}  # it stands before the amount
+    facts: list[tuple[str, object]] = [
+        (wording.name_of(name), wording.text_of(name, masked(values[name]), currency))
+        for name in sorted(values.keys() - told)
+    ]
     if "number" in values:
-        rows.append(("account number", "as it was then, kept as a keyed hash"))
+        facts.append(("account number", "as it was then, kept as a keyed hash"))
+    return facts
+
+
+def _table(rows: Sequence[tuple[str, object]], empty: str) -> SafeString:
     if not rows:
-        return format_html('<span class="bridge-muted">{}</span>', "nothing more than the summary says")
+        return format_html('<span class="bridge-muted">{}</span>', empty)
     lines = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", rows)
     return format_html('<dl class="bridge-facts bridge-facts--inner">{}</dl>', lines)
-
-
-def _text(name: str, value: Any, currency: str = "") -> object:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} = {_text(key, item)}" for key, item in masked(value).items()) or "the defaults"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None or value == "":
-        return "–"
-    if isinstance(value, int) and name in ("amount", "target"):
-        return money_text(value, currency) if currency else f"{value:,} minor units"
-    return outside(name, value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from bridge.kernel.results import Actor, Result, Role
 
 Payload = dict[str, Any]
 Render = Callable[[list[Result]], Answer]
+Words = Sequence[tuple[str, object]]
 
 
 class Decide(Protocol):
@@ -51,6 +52,10 @@ class Handler:
     the whole decision in its own unit of work: it gets the approval, yes or no, the reason, and the key and the
     renderer of the request, where there is one, and then returns the answer. `id_kind`: the kind of TypeID that names
     the subject outside; without it `subject_type`.
+
+    For the eye only: `words` gives what an approval is about, as pairs of a name and a value, looked up when it is
+    shown; `told` names what of payload and `seen` these words say already; `currency` gives the currency of the
+    subject's amounts where neither payload nor `seen` has it. `together`: several may be approved at once.
     """
 
     kind: str
@@ -64,6 +69,10 @@ class Handler:
     lock: Callable[[uuid.UUID], None] | None = None
     decide: Decide | None = None
     id_kind: str = ""
+    words: Callable[[Approval], Words] | None = None
+    told: frozenset[str] = frozenset()
+    currency: Callable[[uuid.UUID], str] | None = None
+    together: bool = False
 
 
 _handlers: dict[str, Handler] = {}

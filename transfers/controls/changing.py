@@ -19,6 +19,7 @@ from bridge.approvals.models import Approval
 from bridge.events import services as events
 from bridge.kernel import clock, ids, locking
 from bridge.kernel.errors import BridgeError, NotFound
+from bridge.kernel.money import display
 from bridge.kernel.rails import Rail
 from bridge.kernel.results import Actor, Role
 from bridge.kernel.transactions import require_atomic
@@ -145,7 +146,7 @@ def _shown(value: Any) -> str:
     if value is None:
         return "not set"
     if isinstance(value, dict):
-        return ", ".join(f"{currency} {amount}" for currency, amount in sorted(value.items())) or "none"
+        return ", ".join(display(amount, currency) for currency, amount in sorted(value.items())) or "none"
     return str(value)
 
 
