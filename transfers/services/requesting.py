@@ -388,10 +388,19 @@ def ask_for_review(batch: Batch, transfer: Transfer) -> None:
             subject_id=transfer.id,
             reason=transfer.blocker_message,
             seen=bound(transfer),
-            summary=f"{display(transfer.amount, transfer.currency)}: {transfer.blocker_message}",
+            summary=f"{display(transfer.amount, transfer.currency)} of {_whose(transfer)}: {transfer.blocker_message}",
             maker=transfer.requested_by,
         )
     )
+
+
+def _whose(transfer: Transfer) -> str:
+    """`Ada Lovelace ···1234 → Aldine III`. A request knows its own; for a review that comes later it is one query."""
+    known = transfer._state.fields_cache
+    if not {"source_account", "investor", "fund"} <= known.keys():
+        found = Transfer.objects.select_related("source_account", "investor", "fund").get(pk=transfer.pk)
+        known = found._state.fields_cache
+    return f"{known['investor']} ···{known['source_account'].number_last4} → {known['fund']}"
 
 
 def cut_from(transfer: Transfer) -> int:
