@@ -6,6 +6,7 @@ It is posted exactly as if the institution had reported it. For a key that the b
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -97,19 +98,47 @@ def _validate(subject_id: uuid.UUID, payload: dict[str, Any]) -> None:
             raise OutcomeMalformed(why=f"'fee' is 0 to {order.amount - amount} minor units.")
 
 
+def _split(payload: dict[str, Any], ordered: int) -> tuple[int, int]:
+    """What arrived of the order and what the bank kept, in minor units; the rest never left the account."""
+    if payload.get("outcome") != "settled":
+        return 0, 0
+    settled = payload.get("settled_amount", ordered)
+    return settled, payload.get("fee", ordered - settled)
+
+
 def _summarize(subject_id: uuid.UUID, payload: dict[str, Any]) -> str:
     order = _needed(subject_id)
-    return f"Decide that the {order.kind} of {display(order.amount, order.currency)} was {payload.get('outcome')}"
+    ordered, (settled, fee) = display(order.amount, order.currency), _split(payload, order.amount)
+    if not 0 < settled < order.amount:
+        return f"Decide that the {order.kind} of {ordered} was {payload.get('outcome')}"
+    kept = f", and the bank kept {display(fee, order.currency)}" if fee else ""
+    return f"Decide that the {order.kind} was settled with {display(settled, order.currency)} of {ordered}{kept}"
+
+
+def _words(approval: Approval) -> list[tuple[str, object]]:
+    words, seen = asked.parties(approval), approval.seen
+    if approval.payload.get("outcome") != "settled" or "amount" not in seen:
+        return words
+    settled, fee = _split(approval.payload, seen["amount"])
+    shares = {"settled amount": settled, "fee that the bank kept": fee, "never moved": seen["amount"] - settled - fee}
+    return [*words, *((name, display(amount, seen["currency"])) for name, amount in shares.items())]
+
+
+def being_decided(transfer_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of these transfers whose outcome two people are asked about now: nothing of theirs is sent again, or what
+    they read on paper would no longer be so."""
+    rows = Approval.objects.filter(state=Approval.State.OPEN, kind=OUTCOME, subject_id__in=list(transfer_ids))
+    return set(rows.values_list("subject_id", flat=True))
 
 
 def _carry_out(approval: Approval, actor: Actor, at: datetime) -> None:
     order, payload = _needed(approval.subject_id), approval.payload
-    settled = payload.get("settled_amount", order.amount) if payload["outcome"] == "settled" else 0
+    settled, fee = _split(payload, order.amount)
     report = Report(
         key=order.key,
         outcome=DECIDED[payload["outcome"]],
         settled_amount=settled,
-        fee=payload.get("fee", order.amount - settled) if settled else 0,
+        fee=fee,
         code="two_people",
         reason=str(payload["why"]),
     )
@@ -132,5 +161,7 @@ def register() -> None:
             validate=_validate,
             carry_out=_carry_out,
             id_kind="transfer",
+            words=_words,
+            told=frozenset({"settled_amount", "fee"}),
         )
     )
