@@ -12,6 +12,7 @@ from accounts.models import ComplianceProfile, Investor, InvestorAccount
 from bridge.approvals.handlers import Handler
 from bridge.approvals.handlers import register as register_handler
 from bridge.approvals.models import Approval
+from bridge.console.display import link
 from bridge.events import services as events
 from bridge.kernel import clock, locking
 from bridge.kernel.bank_details import check_details, plain_number
@@ -73,7 +74,7 @@ def record_compliance(*, change: Change, values: dict[str, Any], actor: Actor) -
 
 
 def _account(subject_id: uuid.UUID) -> InvestorAccount:
-    found = InvestorAccount.objects.filter(pk=subject_id).first()
+    found = InvestorAccount.objects.select_related("investor").filter(pk=subject_id).first()
     if found is None:
         raise NotFound(what="account")
     return found
@@ -125,7 +126,30 @@ def _change(approval: Approval, actor: Actor, at: datetime) -> None:
 def _summarize(subject_id: uuid.UUID, payload: dict[str, Any]) -> str:
     row = _account(subject_id)
     to = f" to ···{payload['number_last4']}" if "number_last4" in payload else ""
-    return f"Change the bank details of {row}{to}"
+    return f"Change the bank details of {row.investor}: {row} at {row.institution.title()} ({row.currency}){to}"
+
+
+def _words(approval: Approval) -> list[tuple[str, object]]:
+    row, payload, seen = _account(approval.subject_id), approval.payload, approval.seen
+    words: list[tuple[str, object]] = [
+        ("investor", link("accounts.investor", row.investor_id, row.investor)),
+        ("account", link("accounts.investoraccount", row.pk, f"{row.name} at {row.institution.title()}")),
+        ("currency", row.currency),
+    ]
+    if "number_last4" in payload:
+        words.append(("new account number", f"···{payload['number_last4']}"))
+        words.append(("its check digits", _check_digits(payload)))
+    for name in ("routing_number", "owner_name"):
+        if name in payload:
+            words.append((name.replace("_", " "), f"{seen.get(name) or 'none'} → {payload[name] or 'none'}"))
+    verified = "yes" if payload.get("verified") else "no: until they are, the rules may hold transfers of this account"
+    return [*words, ("verified with the institution", verified)]
+
+
+def _check_digits(payload: dict[str, Any]) -> str:
+    if not payload.get("iban"):
+        return "cannot be checked: only an IBAN has them, and this is none"
+    return "right" if payload.get("number_valid") else "wrong: this is no valid IBAN"
 
 
 def register() -> None:
@@ -141,6 +165,8 @@ def register() -> None:
             summarize=_summarize,
             validate=_validate,
             carry_out=_change,
+            words=_words,
+            told=frozenset({"verified", "routing_number", "owner_name", *NUMBER_FIELDS}),
         )
     )
 
