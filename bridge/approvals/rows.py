@@ -55,7 +55,7 @@ class ApprovalVoid(BridgeError):
     code = "approval_void"
     status = 409
     title = "It changed after it was asked for"
-    message = "What was to be approved has changed since. The approval is void; ask for it anew."
+    message = "What was to be approved has changed since{what}. The approval is void; ask for it anew."
 
 
 @dataclass(frozen=True, slots=True)

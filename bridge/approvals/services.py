@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
+from bridge.approvals import wording
 from bridge.approvals.handlers import Handler, Render, handler_for, kinds
 from bridge.approvals.models import Approval
 from bridge.approvals.rows import (
@@ -231,8 +233,9 @@ def _carry_out(
             close(rows=[row], state=S.EXPIRED, actor=actor, at=moment)
             too_late = ApprovalClosed(state=row.get_state_display())
         elif bound_hash(row.kind, row.subject_id, row.payload, now_seen) != row.bound_hash:
-            close(rows=[row], state=S.VOID, actor=actor, at=moment)
-            too_late = ApprovalVoid()
+            what = _changes(row, handler, now_seen)
+            close(rows=[row], state=S.VOID, actor=actor, at=moment, reason=what and f"Changed since: {what}.")
+            too_late = ApprovalVoid(what=what and f": {what}")
         elif yes:
             assert handler.carry_out is not None
             close(rows=[row], state=S.APPROVED, actor=actor, at=moment, reason=change.reason)
@@ -247,6 +250,11 @@ def _carry_out(
     if too_late is not None:
         raise too_late
     return result
+
+
+def _changes(row: Approval, handler: Handler, now_seen: dict[str, Any]) -> str:
+    """What is no longer as it was when it was asked for, in words."""
+    return wording.changes(row.seen, now_seen, wording.currency_of(handler, row))
 
 
 def _not_his(row: Approval, handler: Handler, actor: Actor) -> BridgeError | None:

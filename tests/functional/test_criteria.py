@@ -19,7 +19,7 @@ from bridge.approvals.services import Proposal
 from bridge.events.models import Event
 from bridge.kernel import clock
 from bridge.kernel.errors import NotAllowed
-from bridge.kernel.results import Actor, Change, Channel, Done, Refused, Role
+from bridge.kernel.results import ENGINE, Actor, Change, Channel, Done, Refused, Role
 from bridge.sandbox.model import Fault
 from funds.criteria import RULES, as_row
 from funds.models import FundCapacity, RuleOverride, RuleParameters, Subscription, Verification
@@ -518,7 +518,9 @@ class TestManualOutcomes:
         assert bridge.fresh(transfer).state == "completed"
 
     def test_what_the_bank_tells_meanwhile_voids_the_request(self, bridge: World) -> None:
-        transfer = self._unknown(bridge)
+        bridge.fault(Fault.TIMEOUT_AFTER, kind="withdrawal")
+        transfer = bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        drain()
         payload = {"outcome": "rejected", "why": "No trace", "evidence": "letter"}
         asked = approvals.propose(proposal=Proposal(OUTCOME, transfer.id, payload), actor=MAKER)
         bridge.wait_out("finality")
@@ -531,10 +533,9 @@ class TestManualOutcomes:
         transfer = self._unknown(bridge)
         payload = {"outcome": "rejected", "why": "No trace", "evidence": "letter"}
         asked = approvals.propose(proposal=Proposal(OUTCOME, transfer.id, payload), actor=MAKER)
-        bridge.fault(Fault.TIMEOUT_BEFORE)
-        bridge.wait_out("finality")
-        drain()
         order = transfer.instructions.get()
+        services.resend_instructions(instruction_ids=[order.id], actor=ENGINE)  # it had looked before they were asked
+        order.refresh_from_db()
         assert (order.state, order.sends) == ("unknown", 2)
         assert code(approvals.approve(changes=[Change(asked.id)], actor=CHECKER)[0]) == "approval_void"
 

@@ -19,6 +19,7 @@ from transfers import facts, services
 from transfers.controls import circuits, gates
 from transfers.engine import calls
 from transfers.engine.isolation import set_aside
+from transfers.manual_outcomes import being_decided
 from transfers.models import BankInstruction, Transfer
 from transfers.policy import policy
 from transfers.services.recalling import awaiting
@@ -79,7 +80,7 @@ def chase(ids: Ids) -> None:
 
 
 def ask(kind: InstructionKind) -> Callable[[Ids], None]:
-    """Ask by key what became of live instructions; send again those that may be."""
+    """Ask by key what became of live instructions; send again those that may be and that no people decide about."""
 
     def step(ids: Ids) -> None:
         live = _of_those_who_answer(
@@ -93,9 +94,9 @@ def ask(kind: InstructionKind) -> Callable[[Ids], None]:
             return
         owners = {row.transfer_id: row.id for row in live}
         results = _apply_to(kind, live, calls.find(live))
-        again = [owners[result.id] for result in results if isinstance(result, Done) and result.data.get("resend")]
-        if again:
-            resent = services.resend_instructions(instruction_ids=again, actor=ENGINE)
+        again = {result.id for result in results if isinstance(result, Done) and result.data.get("resend")}
+        if again and (again := again - being_decided(again)):
+            resent = services.resend_instructions(instruction_ids=[owners[each] for each in again], actor=ENGINE)
             _apply_to(kind, resent, calls.submit(resent))
 
     return step
