@@ -101,7 +101,8 @@ class TestOutcomes:
     def test_a_void_request_says_what_changed(self, bridge: World, sign_in: SignIn) -> None:
         silent = unknown(bridge)
         asked = propose(OUTCOME, silent, {"outcome": "rejected", **TOLD})
-        resend_instructions(instruction_ids=[silent.instructions.get().pk], actor=ENGINE)  # it had looked before they were asked
+        order = silent.instructions.get()
+        resend_instructions(instruction_ids=[order.pk], actor=ENGINE)  # it had looked before they were asked
         told = sign_in(Role.CHECKER).post(act("approve", DECIDE), {"item": item(asked)})
         assert "changed since: times sent was 1 and is 2." in told
         asked.refresh_from_db()
