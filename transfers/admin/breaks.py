@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from bridge.console.acting import ActingAdmin
@@ -118,7 +120,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
     list_display = ("date", "result", "matched", "new_breaks", "open_breaks", "made")
     date_hierarchy = "date"
     ordering = ("-id",)
-    fields = ("date", "result", "matched", "new_breaks", "open_breaks", "made", "shown_problems")
+    fields = ("date", "result", "matched", "new_breaks", "open_breaks", "made", "shown_problems", "shown_unstated")
 
     @display(description="result")
     def result(self, row: ReconciliationRun) -> str:
@@ -126,6 +128,8 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
             return badge("incomplete", colour="red")
         if row.new_breaks:
             return badge("new breaks", colour="amber")
+        if row.unstated:
+            return badge("no statement", f"clean, but no statement for {', '.join(row.unstated)}", "amber")
         return badge("clean", colour="green")
 
     @display(description="made")
@@ -135,3 +139,18 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
     @display(description="who did not answer")
     def shown_problems(self, row: ReconciliationRun) -> str:
         return json_block(row.problems) if row.problems else "nobody: all answered"
+
+    @display(description="settlement account")
+    def shown_unstated(self, row: ReconciliationRun) -> SafeString | str:
+        if not row.unstated:
+            return "wherever it moved on this day, it was compared with its statement"
+        return format_html(
+            "{} Import it with <code>manage.py import_statement FILE</code>, then reconcile the day again.",
+            without_statement(row),
+        )
+
+
+def without_statement(row: ReconciliationRun) -> str:
+    """What a run did not look at, in words."""
+    where = "Agrees as far as it was looked at; no" if not row.open_breaks and not row.problems else "No"
+    return f"{where} statement of {row.date:%d %b %Y} for {', '.join(row.unstated)}."

@@ -51,6 +51,12 @@ class ReconciliationRun(models.Model):
     new_breaks = models.PositiveIntegerField(default=0)
     open_breaks = models.PositiveIntegerField(default=0)
     problems = models.JSONField(default=list, blank=True, help_text="Institutions that did not answer, and why.")
+    unstated = models.JSONField(
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Currencies whose settlement account moved on this day, and of which no statement of it was there.",
+    )
     at = models.DateTimeField()
 
     class Meta:

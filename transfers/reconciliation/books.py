@@ -45,14 +45,25 @@ _BOOKED = f"""
     GROUP BY 1, 2, 3, 4
 """  # noqa: S608 our own text
 # Everything of ours that lies in the settlement account. Deposits and refunds leave it when they settle.
-_INSIDE = """
+_KINDS_INSIDE = "('clearing', 'frozen', 'suspense', 'firm_advance', 'deposit_in_transit', 'refund_in_transit')"
+_INSIDE = f"""
     SELECT coalesce(sum(e.amount), 0)::bigint
     FROM ledger_entry AS e
     JOIN ledger_posting AS p ON p.id = e.posting_id
     JOIN ledger_ledgeraccount AS a ON a.id = e.account_id
-    WHERE a.currency = %s AND p.effective_at < %s AND a.kind IN
-        ('clearing', 'frozen', 'suspense', 'firm_advance', 'deposit_in_transit', 'refund_in_transit')
-"""
+    WHERE a.currency = %s AND p.effective_at < %s AND a.kind IN {_KINDS_INSIDE}
+"""  # noqa: S608 our own text
+# What only changes its place inside the account moves nothing at the bank.
+_MOVED = f"""
+    SELECT DISTINCT m.currency FROM (
+        SELECT a.currency
+        FROM ledger_posting AS p
+        JOIN ledger_entry AS e ON e.posting_id = p.id
+        JOIN ledger_ledgeraccount AS a ON a.id = e.account_id
+        WHERE p.effective_at >= %s AND p.effective_at < %s AND a.kind IN {_KINDS_INSIDE}
+        GROUP BY p.id, a.currency HAVING sum(e.amount) <> 0
+    ) AS m
+"""  # noqa: S608 our own text
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,13 @@ def money_inside(*, currency: str, before: datetime) -> int:
         cursor.execute(_INSIDE, [currency, before])
         (amount,) = cursor.fetchone()
     return amount
+
+
+def moved(*, start: datetime, end: datetime) -> set[str]:
+    """Currencies whose settlement account got or gave money by our ledger, from `start` to before `end`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVED, [start, end])
+        return {currency for (currency,) in cursor.fetchall()}
 
 
 def instructions(*, booked: Sequence[Movement], keys: Iterable[str], created_before: datetime) -> list[BankInstruction]:

@@ -10,13 +10,15 @@ from transfers.reconciliation.matching import Difference, Matching
 @dataclass(slots=True)
 class Compared:
     """`judged`: the institutions that answered, whose open breaks may be judged again. `agreed`: institution and
-    reference of everything on which both sides say the same. `problems`: who did not answer, and why."""
+    reference of everything on which both sides say the same. `problems`: who did not answer, and why. `unstated`:
+    currencies whose settlement account moved on the day, without a statement to compare that with."""
 
     judged: set[str] = field(default_factory=set)
     differences: list[Difference] = field(default_factory=list)
     agreed: set[tuple[str, str]] = field(default_factory=set)
     matched: int = 0
     problems: list[dict[str, str]] = field(default_factory=list)
+    unstated: list[str] = field(default_factory=list)
 
     def add(self, institution: str, matching: Matching) -> None:
         self.judged.add(institution)

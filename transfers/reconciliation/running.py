@@ -36,8 +36,9 @@ def reconcile(*, date: date, actor: Actor, progress: Callable[[int], None] = lam
 
     Where they differ about an instruction its institution is asked once more, by key: what it tells is posted, and
     only what then still differs is recorded. An institution that does not answer is listed in the run's `problems`,
-    and nothing is concluded about it. Raises `DayNotBegun` for a day of the future. No transaction is open while
-    institutions are asked.
+    and nothing is concluded about it. A currency whose settlement account moved on the day without a statement of it is
+    listed in `unstated`: that is told, and no break. Raises `DayNotBegun` for a day of the future. No transaction is
+    open while institutions are asked.
     """
     now = clock.now()
     if date > now.date():
@@ -72,6 +73,7 @@ class _Ours:
     inside: dict[uuid.UUID, int]
     explained: dict[uuid.UUID, set[str]]
     paid: dict[uuid.UUID, list[strays.Payment]]
+    moved: set[str]
 
 
 def _compare(records: list[gathering.Record], *, start: datetime, end: datetime, at: datetime, day: date) -> Compared:
@@ -91,6 +93,7 @@ def _compare(records: list[gathering.Record], *, start: datetime, end: datetime,
     found.differences += own.differences
     found.agreed |= {(owner[reference], reference) for reference in own.agreed}
     _settlement(found, mine, at=at, day=day)
+    found.unstated = sorted(mine.moved - {item.currency for item in mine.statements if item.date == day})
     return found
 
 
@@ -112,7 +115,8 @@ def _read(keys: list[str], *, start: datetime, end: datetime, day: date) -> _Our
             item.pk: strays.explained(account=item.account, day=item.date, lines=stated[item.pk]) for item in statements
         }
         paid = {item.pk: _paid(item) for item in statements}
-        return _Ours(statements, stated, booked, rows, ever, inside, explained, paid)
+        moved = books.moved(start=datetime.combine(day, time(), UTC), end=end)
+        return _Ours(statements, stated, booked, rows, ever, inside, explained, paid, moved)
 
 
 def _paid(statement: BankStatement) -> list[strays.Payment]:

@@ -26,5 +26,6 @@ def reconcile_yesterday() -> ReconciliationRun:
         new_breaks=run.new_breaks,
         open_breaks=run.open_breaks,
         problems=run.problems,
+        unstated=run.unstated,
     )
     return run

@@ -69,6 +69,7 @@ def record(*, date: Date, since: Date, found: Compared, actor: Actor) -> Reconci
             new_breaks=len(fresh),
             open_breaks=len(known) - len(resolved) + len(fresh),
             problems=found.problems,
+            unstated=found.unstated,
             at=at,
         )
         crashpoints.reach(crashpoints.Point.RECONCILE_WRITTEN)

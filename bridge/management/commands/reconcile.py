@@ -40,6 +40,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(_report(run, new, still), cls=DjangoJSONEncoder))
         else:
             self._show(run, new, still)
+            if run.unstated:
+                self.stderr.write(_not_compared(run))
         if run.new_breaks or run.problems:
             raise SystemExit(1)
 
@@ -64,6 +66,14 @@ class Command(BaseCommand):
         console.print(
             f"{run.date}: {run.matched} matched, {run.new_breaks} new breaks, {run.open_breaks} open", highlight=False
         )
+
+
+def _not_compared(run: ReconciliationRun) -> str:
+    """What this run could not look at; nobody has to answer for that but who imports statements."""
+    return (
+        f"The settlement account in {', '.join(run.unstated)} was not compared: it moved, and no statement of "
+        f"{run.date} was imported. Import it with: manage.py import_statement FILE"
+    )
 
 
 def _day(text: str) -> date:
@@ -99,6 +109,7 @@ def _report(run: ReconciliationRun, new: list[Break], still: list[Break]) -> dic
         "new_breaks": run.new_breaks,
         "open_breaks": run.open_breaks,
         "problems": run.problems,
+        "unstated": run.unstated,
         "new": [_break(item) for item in new],
         "open": [_break(item) for item in still],
     }

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,31 @@ class TestReconcile:
         bench.fault(Fault.TIMEOUT_BEFORE, institution=MERIDIAN, call="activity")
         body, code = report("reconcile", "--date", str(bench.day))
         assert (code, body["problems"][0]["institution"], body["new_breaks"]) == (1, MERIDIAN, 0)
+
+    def test_says_that_no_statement_was_there_and_ends_with_0(
+        self, bench: Bench, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        bench.moved()
+        said("reconcile", "--date", str(bench.day))
+        told = capsys.readouterr().err
+        assert f"USD was not compared: it moved, and no statement of {bench.day} was imported" in told
+        assert "manage.py import_statement FILE" in told
+        body, code = report("reconcile", "--date", str(bench.day))
+        assert (code, body["unstated"], body["problems"]) == (0, ["USD"], [])
+
+    def test_has_nothing_to_say_once_the_statement_is_there(
+        self, bench: Bench, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        bench.moved()
+        import_statement(name="d.csv", content=as_csv(issued(bench)).encode(), actor=ACTOR)
+        said("reconcile", "--date", str(bench.day))
+        assert "import_statement" not in capsys.readouterr().err
+        assert report("reconcile", "--date", str(bench.day))[0]["unstated"] == []
+
+    def test_an_account_that_did_not_move_needs_no_statement(self, bench: Bench) -> None:
+        bench.moved()
+        body, code = report("reconcile", "--date", str(bench.day - timedelta(days=1)))
+        assert (code, body["unstated"]) == (0, [])
 
     @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "", "2026-02-30"])
     def test_a_bad_date_gets_a_clear_message(self, text: str) -> None:
