@@ -139,6 +139,8 @@ class StopAdmin(AskingAdmin):
             "title": "Controls",
             "opts": self.opts,
             "may": may,
+            "all_stopped": any(row.scope == S.ALL and row.deposits for row in rows),
+            "deposits_go_on": any(row.scope == S.ALL and not row.deposits for row in rows),
             "stops": [
                 {
                     "subject": subject_of(row),
@@ -163,7 +165,7 @@ class StopAdmin(AskingAdmin):
     def set_view(self, request: HttpRequest) -> HttpResponse:
         """Stop at once: the form is the confirmation."""
         actor = self.maker(request)
-        names = ("scope", "institution", "fund", "investor")
+        names = ("scope", "institution", "fund", "investor", "deposits")
         initial = {name: request.GET[name] for name in names if request.GET.get(name)}
         form = StopForm(request.POST if request.method == "POST" else None, initial=initial)
         back = reverse("admin:transfers_controls")

@@ -23,7 +23,8 @@ from bridge.events.models import Seal
 from bridge.kernel import clock
 from funds.admin import dollars_bar, funds_at, is_late, seats_bar, status_badge
 from funds.models import Fund
-from transfers.admin import bridge_ages, open_list
+from transfers.admin import bridge_ages, open_list, stopped
+from transfers.admin.breaks import without_statement
 from transfers.blockers import Urgency, of
 from transfers.desk import age
 from transfers.models import Break, InboundCallback, ReconciliationRun, Transfer, Work
@@ -37,7 +38,10 @@ WAITING = (State.IN_REVIEW, State.WAITLISTED)
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One thing that may need somebody: how many, where to look, and what to say when there are none."""
+    """One thing that may need somebody: how many, where to look, and what to say when there are none.
+
+    `calm` is the colour when there are none: amber where that is not the whole truth.
+    """
 
     title: str
     count: int
@@ -45,10 +49,11 @@ class Need:
     icon: str
     note: str
     tone: str
+    calm: str = "green"
 
     @property
     def colour(self) -> str:
-        return self.tone if self.count else "green"
+        return self.tone if self.count else self.calm
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +64,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     groups = _open_groups()
     return {
         **context,
+        "stops": stopped.banners(request),
         "needs": _needs(request, groups),
         "open_url": open_list.url(),
         "bridge": _on_the_bridge(groups, moment),
@@ -87,6 +93,7 @@ def _needs(request: HttpRequest, groups: list[Any]) -> list[Need]:
             blockers[group["blocker"]] += group["count"]
     unknown = blockers.pop("outcome_unknown", 0)
     later = blockers.pop("waiting_for_earlier", 0)
+    late = blockers["acknowledgement_overdue"]  # of these too nobody knows whether the bank acted
 
     def transfers(**conditions: str) -> str:
         return rows_url("transfers.transfer", **conditions)
@@ -114,8 +121,9 @@ def _needs(request: HttpRequest, groups: list[Any]) -> list[Need]:
             unknown,
             transfers(blocker="outcome_unknown"),
             "help",
-            "sent, and the bank has not said" if unknown else "every bank has answered",
+            _of_unknown(unknown, late),
             "red",
+            "amber" if late else "green",
         ),
     ]
     for code, count in sorted(blockers.items()):
@@ -130,10 +138,7 @@ def _needs(request: HttpRequest, groups: list[Any]) -> list[Need]:
         url = transfers(blocker="waiting_for_earlier")
         needs.append(Need("Waiting for earlier", later, url, "low_priority", "go on by themselves", "blue"))
     if request.user.has_perm("transfers.view_break"):
-        count = Break.objects.filter(resolved_at__isnull=True).count()
-        url = rows_url("transfers.break", resolved="open")
-        note = "differences to explain" if count else "our books and theirs agree"
-        needs.append(Need("Breaks open", count, url, "difference", note, "red"))
+        needs.append(_breaks())
     if request.user.has_perm("transfers.view_inboundcallback"):
         newest = InboundCallback.objects.order_by("-id").values("pk")[:LAST_CALLBACKS]
         count = InboundCallback.objects.filter(pk__in=newest).exclude(problem="").count()
@@ -141,6 +146,30 @@ def _needs(request: HttpRequest, groups: list[Any]) -> list[Need]:
         note = "could not be applied" if count else "all could be applied"
         needs.append(Need("Callbacks", count, url, "call_received", note, "red"))
     return needs
+
+
+def _of_unknown(unknown: int, late: int) -> str:
+    others = f"{late} more had no answer in time" if unknown else f"{late} had no answer in time"
+    said = "sent, and the bank has not said" if unknown else "" if late else "every bank has answered"
+    return "; ".join(part for part in (said, others if late else "") if part)
+
+
+def _breaks() -> Need:
+    """Green only where the newest run compared everything: nothing found is no proof of what was not looked at."""
+    count = Break.objects.filter(resolved_at__isnull=True).count()
+    run = ReconciliationRun.objects.order_by("-id").first()
+    note, calm = "our books and theirs agree", "amber"
+    if count:
+        note = "differences to explain"
+    elif run is None:
+        note = "nothing was compared yet"
+    elif run.problems:
+        note = f"{', '.join(sorted({item['institution'] for item in run.problems}))} did not answer"
+    elif run.unstated:
+        note = without_statement(run)
+    else:
+        calm = "green"
+    return Need("Breaks open", count, rows_url("transfers.break", resolved="open"), "difference", note, "red", calm)
 
 
 def _approvals(request: HttpRequest) -> list[Need]:
@@ -260,6 +289,7 @@ def _proof(request: HttpRequest, moment: datetime) -> dict[str, Any]:
                 "matched": run.matched,
                 "new_breaks": run.new_breaks,
                 "incomplete": bool(run.problems),
+                "unstated": without_statement(run) if run.unstated else "",
             }
     if request.user.has_perm("events.view_seal"):
         answer["shows_seal"] = True
