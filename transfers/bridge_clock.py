@@ -51,8 +51,8 @@ def ages(*, at: datetime) -> list[Line]:
 
 
 def oldest(*, limit: int) -> QuerySet[Transfer]:
-    """The money that has been with us longest, with its fund and account."""
-    return _open().select_related("fund", "source_account").order_by("bridge_since", "pk")[:limit]
+    """The money that has been with us longest, with its fund, investor and account."""
+    return _open().select_related("fund", "investor", "source_account").order_by("bridge_since", "pk")[:limit]
 
 
 def bucket(since: datetime, *, at: datetime) -> int:

@@ -54,7 +54,7 @@ def _oldest(moment: datetime) -> Table:
     rows = [_row(row, moment) for row in bridge_clock.oldest(limit=OLDEST)]
     return Table(
         title="The oldest money",
-        headers=("age", "case", "state", "amount", "who has it", "fund", "with us since"),
+        headers=("age", "case", "state", "amount", "who has it", "investor", "fund", "with us since"),
         rows=rows,
         empty="No money is with us.",
         numeric=frozenset({3}),
@@ -75,6 +75,11 @@ def _row(row: Transfer, moment: datetime) -> tuple[object, ...]:
         badge(row.state),
         amount(row.amount, row.currency),
         bridge_clock.holder(row.state, investors_bank=row.source_account.institution, funds_bank=row.fund.institution),
+        format_html(
+            '{} <span class="bridge-muted">{}</span>',
+            link_to(row.investor),
+            link_to(row.source_account, f"···{row.source_account.number_last4}"),
+        ),
         link_to(row.fund),
         when(since),
     )

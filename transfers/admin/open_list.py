@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +19,7 @@ from bridge.kernel.results import Role
 from transfers import desk
 from transfers.blockers import DEEDS, Deed, Queue, Urgency
 from transfers.desk import Item
+from transfers.models import Transfer
 
 PAGE = 100
 TONES = {Urgency.NOW: "red", Urgency.SOON: "amber", Urgency.WATCH: "blue"}
@@ -50,6 +51,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
     mine = [item for item in items if roles & set(item.asked)]
     chosen = mine if queue == MINE else [item for item in items if not queue or item.queue == queue]
     page = _page(request.GET.get("page", ""), len(chosen))
+    shown = chosen[(page - 1) * PAGE : page * PAGE]
+    whose = _whose(shown)
     return {
         "title": "All that is open",
         "tabs": [
@@ -61,7 +64,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
                 if any(item.queue == name for item in items)
             ),
         ],
-        "rows": [_row(item, moment, roles) for item in chosen[(page - 1) * PAGE : page * PAGE]],
+        "rows": [_row(item, moment, roles, whose) for item in shown],
+        "refused": _refused(queue),
         "count": len(chosen),
         "pages": _pages(queue, page, len(chosen)),
     }
@@ -95,8 +99,23 @@ def _tab(label: str, queue: str, items: Sequence[Item], chosen: str) -> dict[str
     }
 
 
-def _row(item: Item, moment: datetime, roles: frozenset[Role]) -> dict[str, Any]:
+def _refused(queue: str) -> str:
+    """Why nothing is shown where the address names a queue that there is not."""
+    if not queue or queue == MINE or queue in list(Queue):
+        return ""
+    return f"This page has no such queue: {queue[:40]}. No rows are shown; choose anew."
+
+
+def _whose(items: Sequence[Item]) -> dict[object, str]:
+    """Investor and account of the transfers among them, by primary key. One query."""
+    rows = Transfer.objects.filter(pk__in=[item.pk for item in items if item.kind == "transfer"]).order_by()
+    named = rows.values_list("pk", "investor__legal_name", "source_account__number_last4")
+    return {pk: f"{name} ···{last}" for pk, name, last in named}
+
+
+def _row(item: Item, moment: datetime, roles: frozenset[Role], whose: Mapping[object, str]) -> dict[str, Any]:
     return {
+        "whose": whose.get(item.pk, ""),
         "what": badge(item.code, item.title, TONES[item.urgency]),
         "link": link(PAGES[item.kind], item.pk, f"{WORDS[item.kind]} {_short(item.id)}"),
         "why": item.why,

@@ -103,7 +103,7 @@ class TransferAdmin(ActingAdmin, ReadOnlyAdmin):
             row.public_id,
             badge(row.state),
             amount(row.amount, row.currency),
-            f"{row.investor} → {row.fund}",
+            f"{row.investor} ···{row.source_account.number_last4} → {row.fund}",
         )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from bridge.kernel.results import Change, Role
@@ -65,6 +67,31 @@ class TestOpen:
         assert "Nothing is open here." in checker.get(OPEN, queue="compliance")
         assert "Account closed" in checker.get(OPEN, page="99999999999999")
 
+    def test_a_queue_that_there_is_not_is_named(self, bridge: World, waiting: Transfer, sign_in: SignIn) -> None:
+        page = sign_in(Role.CHECKER).get(OPEN, queue="zzz<b>")
+        assert "This page has no such queue: zzz&lt;b&gt;. No rows are shown; choose anew." in page
+        assert "Nothing is open here." not in page
+
+    def test_rows_name_investor_and_account_for_one_query(
+        self, bridge: World, waiting: Transfer, sign_in: SignIn
+    ) -> None:
+        console = sign_in(Role.MAKER)
+        account = waiting.source_account
+        whose = f"{waiting.investor} ···{account.number_last4}"
+        assert f"<div>{whose}</div>" in console.get(OPEN)
+        with CaptureQueriesContext(connection) as few:
+            console.get(OPEN)
+        for _ in range(3):
+            bridge.request(bridge.account(), bridge.fund(), AMOUNT)
+        with CaptureQueriesContext(connection) as many:
+            console.get(OPEN)
+        assert len(many) == len(few)
+
+    def test_a_confirmation_names_the_account(self, bridge: World, waiting: Transfer, sign_in: SignIn) -> None:
+        item = f"{waiting.pk}:{waiting.version}"
+        page = sign_in(Role.MAKER).get("/admin/transfers/transfer/act/refund/", item=item)
+        assert f"{waiting.investor} ···{waiting.source_account.number_last4} → {waiting.fund}" in page
+
     def test_an_auditor_reads_and_is_offered_nothing(self, bridge: World, waiting: Transfer, sign_in: SignIn) -> None:
         page = sign_in(Role.AUDITOR).get(OPEN)
         assert "Account closed" in page
@@ -120,5 +147,7 @@ class TestFirstPage:
         assert "How long money has been with us" in page
         assert "settlement account" in page
         assert "9 days" in page
+        assert f"···{waiting.source_account.number_last4}</a>" in page
+        assert str(waiting.investor) in page
         assert case_url(waiting) in page
         assert OPEN in page
