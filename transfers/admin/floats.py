@@ -5,11 +5,13 @@ Longer than most modules: the page, its form and the movements are one subject.
 
 from __future__ import annotations
 
+from datetime import date
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, Sum
@@ -20,6 +22,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.ledger import firm
+from bridge.approvals.models import Approval
 from bridge.approvals.services import Proposal
 from bridge.console import inputs
 from bridge.console.base import actor_of
@@ -27,7 +30,7 @@ from bridge.console.display import amount, badge, id_link, link, money_text, row
 from bridge.console.pages import Table
 from bridge.kernel import clock
 from transfers.admin.reversals import ReversingAdmin
-from transfers.asked import LONGEST_REFERENCE, LONGEST_WHY, MAKERS
+from transfers.asked import LONGEST_REFERENCE, LONGEST_WHY, MAKERS, OLDEST
 from transfers.float_approvals import PUT_IN, TAKE_OUT, payment_id
 from transfers.models import FloatMovement, Receipt, Transfer
 
@@ -71,10 +74,21 @@ class FundingForm(forms.Form):
     def __init__(self, data: Any, *, currency: str) -> None:
         super().__init__(data, initial={"paid_on": clock.now().date(), "currency": currency})
         known = firm.currencies()
-        self.fields["currency"].choices = [(code, code) for code in known]  # type: ignore[attr-defined]
+        nothing = [] if currency in known or len(known) == 1 else [("", "choose one")]
+        self.fields["currency"].choices = [*nothing, *((code, code) for code in known)]  # type: ignore[attr-defined]
         chosen = self["currency"].value()
         if chosen in known and (self.is_bound or len(known) == 1):  # another is refused by itself
             inputs.amount_in(chosen, self, "amount")
+
+    def clean_paid_on(self) -> date:
+        """As the request itself is judged, told beside the field and in words."""
+        day, today = self.cleaned_data["paid_on"], clock.now().date()
+        if day > today:
+            raise forms.ValidationError(f"This day is in the future. Today is {today:%d %b %Y} (UTC).")
+        if day < today - OLDEST:
+            first = today - OLDEST
+            raise forms.ValidationError(f"This day is too long ago. Give one from {first:%d %b %Y} to today.")
+        return day
 
     def payload(self) -> dict[str, Any]:
         data = self.cleaned_data
@@ -149,7 +163,7 @@ class FloatMovementAdmin(ReversingAdmin):
                 ),
             ],
             "verbs": _verbs(currency) if may else [],
-            "tables": [self._claims(currency), self._newest(currency)],
+            "tables": [*_waiting(currency), self._claims(currency), self._newest(currency)],
         }
 
     def _claims(self, currency: str) -> Table:
@@ -198,10 +212,11 @@ class FloatMovementAdmin(ReversingAdmin):
 
     def ask_view(self, request: HttpRequest, what: str) -> HttpResponse:
         """Put in or take out: the form, then a proposal."""
-        if what not in ASKS:
+        currency = request.GET.get("currency", "")
+        if what not in ASKS or (currency and currency not in firm.currencies()):
             raise Http404
         verb, actor = ASKS[what], self.maker(request)
-        form = FundingForm(request.POST if request.method == "POST" else None, currency=request.GET.get("currency", ""))
+        form = FundingForm(request.POST if request.method == "POST" else None, currency=currency)
         back = reverse("admin:transfers_float")
         if request.method == "POST" and form.is_valid():
             given = form.payload()
@@ -236,6 +251,34 @@ class FloatMovementAdmin(ReversingAdmin):
     @display(description="posting")
     def posting(self, row: FloatMovement) -> str:
         return link("ledger.posting", row.posting_id, "posting")
+
+
+def _waiting(currency: str) -> list[Table]:
+    """What was asked for and nobody has decided: whoever comes next sees it before asking again."""
+    rows = Approval.objects.filter(
+        kind__in=(PUT_IN, TAKE_OUT), state=Approval.State.OPEN, payload__currency=currency
+    ).order_by("pk")
+    makers = {row.maker for row in rows if row.maker.isdecimal()}
+    users = get_user_model().objects.filter(pk__in=makers).values_list("pk", "username")
+    names = {str(pk): name for pk, name in users}
+    table = Table(
+        title=f"Waiting for a second person, in {currency}",
+        headers=("decision", "amount", "bank's reference", "bank's date", "asked by", "asked", "expires"),
+        rows=[
+            (
+                link("approvals.approval", row.pk, row.summary),
+                amount(row.payload["amount"] if row.kind == PUT_IN else -row.payload["amount"], currency),
+                row.payload["bank_reference"],
+                row.payload["paid_on"],
+                names.get(row.maker, row.maker),
+                when(row.created_at),
+                when(row.expires_at),
+            )
+            for row in rows
+        ],
+        numeric=frozenset({1}),
+    )
+    return [table] if table.rows else []
 
 
 def _verbs(currency: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from accounts.ledger.models import Posting
 from bridge.approvals.models import Approval
 from bridge.kernel.results import Role
 from funds.gateway import registry as fund_side
+from tests import factories
 from tests.functional.admin.conftest import Console, SignIn
 from tests.functional.admin.test_actions import act, item
 from tests.functional.admin.test_pages import list_of, page_of
@@ -135,6 +137,47 @@ class TestTheFloat:
         assert not FloatMovement.objects.exists()
         assert "Approved." in agree(checker)
         assert firm.float_of("USD").free == 50_00
+
+    def test_what_waits_for_a_second_person_stands_on_its_page(self, desk: Treasury, sign_in: SignIn) -> None:
+        desk.moved()
+        maker, checker = sign_in(Role.MAKER, username="mara"), sign_in(Role.CHECKER)
+        assert "Waiting for a second person" not in maker.get(FLOAT)
+        desk.arrives(50_00, reference="IN-9")
+        form = {"currency": "USD", "amount": "50.00", "bank_reference": "IN-9", "paid_on": desk.day.isoformat()}
+        maker.post(f"{FLOAT}put-in/", {**form, "why": "Initial float."})
+        page = checker.get(FLOAT)
+        for text in ("Waiting for a second person, in USD", "USD 50.00", "IN-9", "mara"):
+            assert text in page
+        assert page_of(Approval.objects.get()) in page
+        agree(checker)
+        assert "Waiting for a second person" not in checker.get(FLOAT)
+
+    def test_a_currency_that_there_is_not_is_no_page_and_none_is_chosen_unasked(
+        self, desk: Treasury, sign_in: SignIn
+    ) -> None:
+        desk.moved()
+        maker = sign_in(Role.MAKER)
+        assert maker.status(f"{FLOAT}put-in/?currency=XXX") == 404
+        assert '<option value="USD" selected>' in maker.get(f"{FLOAT}put-in/", currency="USD")
+        factories.make_account(factories.make_investor(), currency="EUR")
+        page = maker.get(f"{FLOAT}put-in/")
+        assert '<option value="" selected>choose one</option>' in page
+        assert '<option value="USD">' in page
+
+    @pytest.mark.parametrize(
+        ("days", "told"),
+        [(1, "This day is in the future. Today is"), (-401, "This day is too long ago. Give one from")],
+    )
+    def test_a_wrong_day_is_told_in_words_beside_its_field(
+        self, desk: Treasury, sign_in: SignIn, days: int, told: str
+    ) -> None:
+        desk.moved()
+        day = (desk.day + timedelta(days=days)).isoformat()
+        form = {"currency": "USD", "amount": "50.00", "bank_reference": "IN-9", "paid_on": day, "why": "Float."}
+        page = sign_in(Role.MAKER).post(f"{FLOAT}put-in/", form)
+        assert told in page
+        assert "paid_on&#x27; is a day" not in page
+        assert not Approval.objects.exists()
 
     def test_taking_out_too_much_is_told_what_to_do(self, desk: Treasury, sign_in: SignIn) -> None:
         desk.moved()
