@@ -139,6 +139,7 @@ class StopAdmin(AskingAdmin):
             "title": "Controls",
             "opts": self.opts,
             "may": may,
+            "stops_told": True,
             "all_stopped": any(row.scope == S.ALL and row.deposits for row in rows),
             "deposits_go_on": any(row.scope == S.ALL and not row.deposits for row in rows),
             "stops": [

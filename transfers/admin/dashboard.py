@@ -65,6 +65,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return {
         **context,
         "stops": stopped.banners(request),
+        "stops_told": True,
         "needs": _needs(request, groups),
         "open_url": open_list.url(),
         "bridge": _on_the_bridge(groups, moment),

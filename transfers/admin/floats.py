@@ -18,6 +18,7 @@ from django.db.models import Q, Sum
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -263,15 +264,18 @@ def _waiting(currency: str) -> list[Table]:
     names = {str(pk): name for pk, name in users}
     table = Table(
         title=f"Waiting for a second person, in {currency}",
-        headers=("decision", "amount", "bank's reference", "bank's date", "asked by", "asked", "expires"),
+        headers=("decision", "amount", "bank's reference", "bank's date", "expires"),
         rows=[
             (
-                link("approvals.approval", row.pk, row.summary),
+                format_html(
+                    '{}<div class="bridge-muted">asked by {}, {}</div>',
+                    link("approvals.approval", row.pk, row.summary),
+                    names.get(row.maker, row.maker),
+                    when(row.created_at),
+                ),
                 amount(row.payload["amount"] if row.kind == PUT_IN else -row.payload["amount"], currency),
                 row.payload["bank_reference"],
                 row.payload["paid_on"],
-                names.get(row.maker, row.maker),
-                when(row.created_at),
                 when(row.expires_at),
             )
             for row in rows

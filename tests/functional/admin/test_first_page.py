@@ -82,9 +82,10 @@ class TestStops:
 
     def test_a_stop_of_everything_is_told_on_every_page_that_is_no_list(self, bridge: World, sign_in: SignIn) -> None:
         auditor, nobody = sign_in(Role.AUDITOR), sign_in(is_staff=True)
+        transfer = bridge.request(bridge.account(), bridge.fund())
         set_stops(stops=[NewStop("all", "An exercise.")], actor=MAKER)
         assert auditor.get(FIRST).count("All of Bridge is stopped") == 1
-        for url in (OPEN, page_of(bridge.fund()), reverse("admin:transfers_float")):
+        for url in (OPEN, page_of(transfer), page_of(transfer.fund), reverse("admin:transfers_float")):
             page = auditor.get(url)
             assert page.count("All of Bridge is stopped") == 1, url
             assert "An exercise." in page
@@ -96,10 +97,10 @@ class TestStops:
         set_stops(stops=[NewStop("all", "An exercise.")], actor=MAKER)
         page = maker.get(controls)
         assert "Stop everything" not in page
-        assert "Everything is stopped: hold back deposits too" in page
+        assert "Stop deposits too" in page
         set_stops(stops=[NewStop("all", "An exercise.", deposits=True)], actor=MAKER)
         page = maker.get(controls)
-        assert "hold back deposits too" not in page
+        assert "Stop deposits too" not in page
         assert "Everything is stopped already, deposits too." in page
 
 
