@@ -18,17 +18,13 @@ from bridge.events.models import Event
 from bridge.kernel import clock
 from funds.models import Fund
 from transfers import blockers, cases
+from transfers.admin.row_words import row_link
+from transfers.admin.story import NEXT
 from transfers.cases import PLACES, Case, Movement
 from transfers.desk import age
 from transfers.models import BankInstruction, Transfer
-from transfers.states import NextStep
 
 NUMERIC = frozenset({1, 2, 3})
-NEXT: dict[str, str] = {
-    NextStep.DEPOSIT: "Next: the deposit to the fund.",
-    NextStep.REFUND: "Next: the refund to the investor.",
-    NextStep.NONE: "Next: people decide.",
-}
 POLICY = {
     Fund.OnDepositFailure.REFUND: "refund the investor by itself",
     Fund.OnDepositFailure.HOLD: "hold the money until people decide",
@@ -92,6 +88,8 @@ def _member(row: Transfer) -> dict[str, object]:
 
 def _place(name: str, total: int, currency: str) -> dict[str, object]:
     """What lies at one place now. An investor's account shows what it has given."""
+    if name == "investor" and total < 0:
+        return {"title": "Left the investor's account", "amount": amount(-total, currency), "tone": ""}
     tone = {"fund": "green", Kind.FROZEN: "red", Kind.FIRM_ADVANCE: "red"}.get(name, "")
     return {"title": PLACES[name], "amount": amount(total, currency), "tone": tone}
 
@@ -164,7 +162,7 @@ def _account(name: str, lines: tuple[Movement, ...], currency: str) -> Table:
         (
             format_html(
                 '{}<div class="bridge-muted">{}</div>',
-                link("ledger.posting", line.posting.pk, line.posting.row),
+                row_link(line.posting.pk, line.posting.row),
                 when(line.at),
             ),
             _figure(line.amount, currency) if line.amount > 0 else "",
@@ -175,7 +173,7 @@ def _account(name: str, lines: tuple[Movement, ...], currency: str) -> Table:
     ]
     return Table(
         title=f"{PLACES[name]}, {currency}",
-        headers=("row", "came (+)", "left (−)", "there"),
+        headers=("row", "came (+)", "left (−)", "in all" if name == "investor" else "there"),
         rows=rows,
         numeric=NUMERIC,
     )

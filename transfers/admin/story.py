@@ -34,13 +34,19 @@ from bridge.events.models import Event
 from bridge.events.queries import timeline
 from funds.models import Reservation, Verification
 from transfers import blockers
+from transfers.admin.row_words import row_link
 from transfers.models import BankInstruction, Break, Transfer, Work
-from transfers.states import InstructionState, State
+from transfers.states import InstructionState, NextStep, State
 
 MOST = 200  # events, entries …: a transfer has a few dozen at most
 MONEY = {"settled_amount", "fee", "advance", "written_off", "repaid"}
 PAGES = {"instruction": "transfers.bankinstruction", "receipt": "transfers.receipt", "posting": "ledger.posting"}
 PAGES |= {"from_fund": "funds.fund", "paid_to": "accounts.investoraccount"}
+NEXT: dict[str, str] = {
+    NextStep.DEPOSIT: "Next: the deposit to the fund.",
+    NextStep.REFUND: "Next: the refund to the investor.",
+    NextStep.NONE: "Next: people decide.",
+}
 QUIET = {"amount", "currency", "source_account", "fund", "investor", "previous_state"}  # in every event
 
 
@@ -58,7 +64,7 @@ def context(request: HttpRequest, transfer: Transfer) -> dict[str, Any]:
         "blocker": blockers.of(transfer.blocker_code) if transfer.blocker_code else None,
         "stops": _stops(transfer, legs),
         "facts": _facts(transfer, work, names),
-        "events": [_told(event, names) for event in events],
+        "events": [_told(event, names, {str(leg.pk): _leg_name(leg) for leg in legs}) for event in events],
         "tables": [table for table in _tables(request, transfer, legs) if table is not None],
         "metadata": json_block(transfer.metadata) if transfer.metadata else "",
     }
@@ -192,8 +198,12 @@ def _events(request: HttpRequest, transfer: Transfer) -> list[Event]:
     return list(timeline(subject_type="transfer", subject_id=transfer.pk)[:MOST])
 
 
-def _told(event: Event, names: dict[str, str]) -> dict[str, object]:
-    """One step of the timeline, in words."""
+def _leg_name(leg: BankInstruction) -> str:
+    return f"{leg.get_kind_display()} {leg.attempt} at {leg.institution}"  # type: ignore[attr-defined]
+
+
+def _told(event: Event, names: dict[str, str], legs: dict[str, str]) -> dict[str, object]:
+    """One step of the timeline, in words. `names` of logins and `legs` of instructions, by primary key as text."""
     verb = event.type.partition(".")[2].replace("_", " ")
     currency = str(event.data.get("currency", ""))
     details = []
@@ -201,7 +211,7 @@ def _told(event: Event, names: dict[str, str]) -> dict[str, object]:
         if key in QUIET or not value:
             continue
         said = names.get(str(value), value) if key.endswith("_by") else value
-        details.append(_detail(key, said, currency))
+        details.append(_detail(key, said, currency, legs))
     return {
         "link": link("events.event", event.pk, verb.capitalize()),
         "badge": badge(event.state),
@@ -212,17 +222,24 @@ def _told(event: Event, names: dict[str, str]) -> dict[str, object]:
     }
 
 
-def _detail(key: str, value: Any, currency: str) -> SafeString | str:
+def _detail(key: str, value: Any, currency: str, legs: dict[str, str]) -> SafeString | str:
     label = key.replace("_", " ")
+    if key in ("code", "next_step"):
+        return _code(str(value)) if key == "code" else NEXT.get(str(value), f"{label}: {value}")
     if key == "reasons" and isinstance(value, list):
         return "; ".join(str(item.get("reason") or item.get("rule", "")) for item in value if isinstance(item, dict))
     if type(value) is int and (key in MONEY or key.startswith("amount_")):
         return f"{label}: {money_text(value, currency)}"
     if key in PAGES:
-        return link(PAGES[key], value, label)
+        return link(PAGES[key], value, legs.get(str(value), label))
     if key in ("message", "reason"):
         return str(value)
     return f"{label}: {value}"
+
+
+def _code(code: str) -> str:
+    known = blockers.BLOCKERS.get(code)
+    return f"{known.title}." if known is not None else f"The bank's code: {code}."
 
 
 def _tables(request: HttpRequest, transfer: Transfer, legs: list[BankInstruction]) -> Iterable[Table | None]:
@@ -308,7 +325,7 @@ def _postings(transfer: Transfer) -> Table:
         name = f"{account.get_kind_display()}{f' ({owner})' if owner else ''}"  # type: ignore[attr-defined]
         rows.append(
             (
-                link("ledger.posting", entry.posting_id, entry.posting.row) if first else "",
+                row_link(entry.posting_id, entry.posting.row) if first else "",
                 when(entry.posting.effective_at) if first else "",
                 link("ledger.ledgeraccount", account.pk, name),
                 amount(entry.amount, account.currency) if entry.amount > 0 else "",

@@ -112,8 +112,18 @@ class TestCase:
         assert "hold the money until people decide" in page
         assert "Account closed" in page
         assert "the case is still open" in page
+        assert "Left the investor's account" in page or "Left the investor&#x27;s account" in page
+        assert "−USD" not in page
+        assert "deposit rejected</span>" in page
         assert "act/refund/" in page
         assert "USD 10,000.00" in page
+
+    def test_its_timeline_speaks_in_words(self, bridge: World, waiting: Transfer, sign_in: SignIn) -> None:
+        page = sign_in(Role.MAKER).get(f"/admin/transfers/transfer/{waiting.pk}/change/")
+        for words in ("Next: people decide.", "code: R02.", ">deposit 1 at harbor</a>", "withdrawal settled</span>"):
+            assert words in page
+        for bare in ("next step: none", ">instruction</a>"):
+            assert bare not in page
 
     def test_a_refunded_case_has_netted_to_zero(self, bridge: World, sign_in: SignIn) -> None:
         bridge.fault(Fault.REJECT, institution=HARBOR, code="R02")
