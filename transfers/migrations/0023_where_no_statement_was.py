@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("transfers", "0020_what_the_fund_cut_back")]
+    dependencies = [("transfers", "0022_last_line_validated")]
 
     operations = [
         migrations.AddField(
