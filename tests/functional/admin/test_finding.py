@@ -74,13 +74,13 @@ class TestSearch:
         leg, whole = transfer.instructions.get(kind="withdrawal"), transfer.public_id
         names = ["longstone", "LSC-9", "schafer", "schäfer", "Jorg Sch"]
         names += [whole[-6:], f"…{whole[-6:]}", f"{whole[:8]}…{whole[-6:]}", whole[:14], f"{whole[:20]}…"]
-        names += [leg.reference[:12].lower(), leg.reference[:20], f"{leg.reference[:16]}…", fund.public_id[-6:]]
+        names += [leg.reference[:16].lower(), leg.reference[:20], f"{leg.reference[:16]}…", fund.public_id[-6:]]
         console = sign_in(Role.AUDITOR)
         for name in names:
             page = console.get(list_of("transfers.transfer"), q=name)
             assert str(transfer.pk) in page, name
             assert str(other.pk) not in page, name
-        for name in (leg.reference[:12].lower(), leg.public_id[-6:]):
+        for name in (leg.reference[:16].lower(), leg.public_id[-6:]):
             page = console.get(list_of("transfers.bankinstruction"), q=name)
             assert str(leg.pk) in page, name
             assert str(other.pk) not in page, name
@@ -102,7 +102,7 @@ class TestSearch:
         leg = transfer.instructions.get(kind="withdrawal")
         wanted = dict.fromkeys(("longstone", "LSC-9", fund.public_id[-6:]), fund)
         wanted |= dict.fromkeys(("Schafer", "SCHÄFER", investor.public_id[-6:]), investor)
-        names = ("REQ-7", leg.reference, leg.reference[:12].lower(), leg.key, leg.institution_reference)
+        names = ("REQ-7", leg.reference, leg.reference[:16].lower(), leg.key, leg.institution_reference)
         wanted |= dict.fromkeys((*names, transfer.public_id[:16]), transfer)
         auditor, nobody = sign_in(Role.AUDITOR), sign_in(is_staff=True)
         for name, row in wanted.items():
