@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.kernel.money import display, is_currency
-from funds.rules.registry import Rule, Values
-
-OF_THE_TRANSFER = "the transfer's own currency"
+from funds.rules.registry import TRANSFER, Rule, Values
+from funds.rules.wording import value_words
 
 
 def changed_values(*, rule: Rule, new: Values, old: Values | None, currency: str = "") -> list[tuple[str, str]]:
@@ -21,13 +20,12 @@ def changed_values(*, rule: Rule, new: Values, old: Values | None, currency: str
         same = before is None or before[name] == after[name]
         if name not in new and same:
             continue
-        value = value_words(rule, name, after, currency)
+        value = _words(rule, name, after, currency)
         if before is not None:
             unchanged = f"{value}, as before"
-            value = unchanged if same else f"{value_words(rule, name, before, currency)} → {value}"
+            value = unchanged if same else f"{_words(rule, name, before, currency)} → {value}"
         note = "" if name in new else " (the default, because it is left out)"
-        about = parameter.help.partition(";")[0].rstrip(".").replace("Minor units", "Sum")
-        about = about.replace(" in minor units of USD", "").replace(", in minor units", "")
+        about = parameter.help.partition(";")[0].rstrip(".").replace(", in minor units", "")  # `value` is money by now
         lines.append((name.replace("_", " "), f"{value}{note}: {about[:1].lower()}{about[1:]}"))
     return lines or [("values", "the defaults, as before" if old is not None else "the defaults")]
 
@@ -37,23 +35,11 @@ def _whole(rule: Rule, values: Values) -> Values:
     return rule.values({name: value for name, value in values.items() if name in rule.parameters})
 
 
-def value_words(rule: Rule, name: str, values: Values, currency: str = "") -> str:
-    """One value for the eye; `currency` is the fund's."""
+def _words(rule: Rule, name: str, values: Values, currency: str) -> str:
+    """One value for the eye. An amount in the currency of each transfer is in the fund's, where there is one."""
     value: Any = values[name]
-    if value is None:
-        return "no limit"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if not isinstance(value, int):
-        return str(value)
-    if "minor units" not in rule.parameters[name].help.lower():
-        return f"{value:,}"
-    known = _currency_of(rule, name, values) or currency
-    if is_currency(known):
-        return display(value, known)
-    return f"{value:,} minor units of {OF_THE_TRANSFER} (as {display(value, 'USD')})"
-
-
-def _currency_of(rule: Rule, name: str, values: Values) -> str:
-    """Of an amount that says its own currency."""
-    return "USD" if rule.id == "rail_limit" else str(values.get(f"{name}_currency", ""))
+    if isinstance(value, bool) or not isinstance(value, int) or rule.parameters[name].currency != TRANSFER:
+        return value_words(rule, name, values)
+    if is_currency(currency):
+        return display(value, currency)
+    return f"{value_words(rule, name, values)} (as {display(value, 'USD')})"

@@ -201,7 +201,7 @@ class ActingAdmin(ConsoleAdmin):
             "title": f"{verb.label}: {one}" if one else f"{verb.label} {len(listed)} {self.opts.verbose_name_plural}",
             "opts": self.opts,
             "verb": verb,
-            "possible": any(verb.fits(rows[pk]) for pk, _ in items if pk in rows),
+            "impossible": not any(verb.fits(rows[pk]) for pk, _ in items if pk in rows),
             "listed": listed,
             "form": form,
             "action": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_act", args=[verb.name]),

@@ -195,7 +195,7 @@ class TestRules:
         draft = draft_parameters(draft=Draft("velocity", values, fund_id=fund.pk), actor=MAKER)
         asked = propose(ACTIVATE, draft, {})
         for page in shown(checker, asked):
-            assert "max sum day no limit → USD 50,000.00: sum in 24 hours" in page
+            assert "max sum day no limit → USD 50,000.00: sum of transfers" in page
             assert "max count week no limit → 4: transfers in 7 days" in page
             assert "max count day 9 → no limit (the default, because it is left out)" in page
             assert "max_sum_day" not in page
@@ -209,7 +209,7 @@ class TestRules:
     ) -> None:
         draft = draft_parameters(draft=Draft("velocity", {"max_sum_day": 5_000_000}), actor=MAKER)
         asked = propose(ACTIVATE, draft, {})
-        said = "5,000,000 minor units of the transfer's own currency (as USD 50,000.00)"
+        said = "5,000,000 minor units of the transfer's currency (as USD 50,000.00)"
         assert said.replace("'", "&#x27;") in shown(sign_in(Role.CHECKER), asked)[1]
 
     def test_a_draft_that_was_edited_says_so(self, bridge: World) -> None:
