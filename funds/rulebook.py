@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Max, Q
-from django.urls import reverse
-from django.utils.html import format_html
 
 from bridge.approvals.handlers import Handler
 from bridge.approvals.handlers import register as register_handler
@@ -21,7 +19,7 @@ from bridge.kernel.results import Actor, Change, Role, only
 from bridge.kernel.transactions import retried, unit_of_work
 from funds.drafted import changes, changes_nothing
 from funds.models import Fund, RuleParameters
-from funds.rule_words import changed_values
+from funds.rule_words import activation_words
 from funds.rules.catalogue import BY_ID
 from funds.rules.registry import refusals
 
@@ -234,37 +232,6 @@ def _summarize(subject_id: uuid.UUID, payload: dict[str, Any]) -> str:
     return f"{text}; back to the default: " + ", ".join(change.name.replace("_", " ") for change in back)
 
 
-def _words(approval: Approval) -> list[tuple[str, object]]:
-    """What it sets, each value with the one that it takes the place of; those are known only until it is decided."""
-    row = RuleParameters.objects.select_related("fund").filter(pk=approval.subject_id).first()
-    rule = BY_ID.get(row.rule) if row is not None else None
-    if row is None or rule is None:  # the second of an earlier version
-        return []
-    new, old = approval.seen.get("values", {}), _replaced(row) if approval.state == Approval.State.OPEN else None
-    url = f"{reverse('admin:funds_rule_replay')}?draft={row.pk}"
-    replay = format_html('<a class="bridge-link" href="{}">replay it over past transfers</a>', url)
-    return [
-        ("rule", rule.asks),
-        ("for", row.fund.name if row.fund else "all funds that have no values of their own"),
-        *changed_values(rule=rule, new=new, old=old, currency=row.fund.currency if row.fund else ""),
-        ("what it would change", replay),
-    ]
-
-
-def _replaced(row: RuleParameters) -> dict[str, Any]:
-    """The values that are in force where these would begin."""
-    begins = max(clock.now(), row.effective_from)
-    others = RuleParameters.objects.filter(
-        Q(effective_to__isnull=True) | Q(effective_to__gt=begins),
-        Q(fund__isnull=True) | Q(fund=row.fund),
-        rule=row.rule,
-        state=S.ACTIVE,
-        effective_from__lte=begins,
-    )
-    found = sorted(others, key=lambda other: other.fund_id is not None)
-    return found[-1].values if found else {}
-
-
 def _validate(subject_id: uuid.UUID, payload: dict[str, Any]) -> None:
     row = RuleParameters.objects.filter(pk=subject_id).first()
     if row is None:
@@ -313,7 +280,7 @@ def register() -> None:
             summarize=_summarize,
             validate=_validate,
             carry_out=_activate,
-            words=_words,
+            words=activation_words,
             told=frozenset({"rule", "fund", "values"}),
         )
     )
