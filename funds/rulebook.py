@@ -1,4 +1,7 @@
-"""Parameters of rules: drafted by one person, activated by another, in force for a time."""
+"""Parameters of rules: drafted by one person, activated by another, in force for a time.
+
+Longer than most modules: drafts and their activation share their checks and their locks.
+"""
 
 from __future__ import annotations
 
