@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from bridge.approvals.handlers import Handler
@@ -12,6 +14,7 @@ from bridge.kernel.api.naming import outside
 
 AMOUNTS = frozenset({"amount", "target", "settled_amount", "fee", "missing", "advanced"})  # minor units
 SECRET = frozenset({"number_sealed", "number_index", "number"})  # readable for nobody, not even as a hash
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]+)?(Z|\+00:00)")  # as a payload keeps it
 NAMES = {
     "sends": "times sent",
     "number": "account number",
@@ -49,6 +52,8 @@ def text_of(name: str, value: Any, currency: str = "") -> str:
         return ", ".join(_part(key, item, currency) for key, item in value.items()) or "the defaults"
     if isinstance(value, int):
         return money_in(value, currency) if name in AMOUNTS else f"{value:,}"
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return f"{datetime.fromisoformat(value):%d %b %Y %H:%M} UTC"
     return str(outside(name, value))
 
 

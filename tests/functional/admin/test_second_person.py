@@ -199,6 +199,7 @@ class TestRules:
             assert "max count week no limit → 4: transfers in 7 days" in page
             assert "max count day 9 → no limit (the default, because it is left out)" in page
             assert "max_sum_day" not in page
+            assert f"effective from {draft.effective_from:%d %b %Y %H:%M} UTC" in page
         for url in (page_of(asked), f"{act('approve', DECIDE)}?item={item(asked)}"):
             link = f"/admin/funds/ruleparameters/replay/?draft={draft.pk}"
             assert f'href="{link}"' in checker.get(url)
