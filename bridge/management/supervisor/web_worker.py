@@ -10,6 +10,7 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from gunicorn import util
@@ -33,4 +34,5 @@ def keep_silent_connections(listening: Iterable[socket.socket]) -> None:
     option = getattr(socket, "TCP_DEFER_ACCEPT", None)
     for one in listening:
         if option is not None and one.family in (socket.AF_INET, socket.AF_INET6):
-            one.setsockopt(socket.IPPROTO_TCP, option, KEPT_BY_THE_KERNEL_SECONDS)
+            with suppress(OSError):  # a kernel may lack it: the workers hang up by themselves
+                one.setsockopt(socket.IPPROTO_TCP, option, KEPT_BY_THE_KERNEL_SECONDS)
