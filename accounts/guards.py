@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pgtrigger
 
+from bridge.kernel.guards import any_changed
+
 DETAILS = ("routing_number", "number_sealed", "number_index", "owner_name", "owner_confirmed")
 
 
@@ -12,15 +14,12 @@ def details_told() -> pgtrigger.Trigger:
 
     Row by row, but only for an UPDATE that names one of these columns: holds and counters do not.
     """
-    changed = pgtrigger.Q()
-    for name in DETAILS:
-        changed |= pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")})
     return pgtrigger.Trigger(
         name="details_told",
         level=pgtrigger.Row,
         when=pgtrigger.After,
         operation=pgtrigger.UpdateOf(*DETAILS),
-        condition=changed,
+        condition=any_changed(DETAILS),
         func="""
             IF NOT EXISTS (
                 SELECT FROM events_event AS e JOIN approvals_approval AS a ON a.id::text = e.data ->> 'approval'

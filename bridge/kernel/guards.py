@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pgtrigger
 
 
@@ -27,17 +29,22 @@ def never_deleted() -> pgtrigger.Trigger:
     )
 
 
-def stays_what_it_is(*columns: str) -> pgtrigger.Trigger:
-    """These columns keep their values. Only an UPDATE that names one of them is looked at, so a batch pays nothing."""
+def any_changed(columns: Iterable[str]) -> pgtrigger.Q:
+    """The condition of a row's trigger: one of these columns gets another value."""
     changed = pgtrigger.Q()
     for name in columns:
         changed |= pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")})
+    return changed
+
+
+def stays_what_it_is(*columns: str) -> pgtrigger.Trigger:
+    """These columns keep their values. Only an UPDATE that names one of them is looked at, so a batch pays nothing."""
     return pgtrigger.Trigger(
         name="stays_what_it_is",
         level=pgtrigger.Row,
         when=pgtrigger.Before,
         operation=pgtrigger.UpdateOf(*columns),
-        condition=changed,
+        condition=any_changed(columns),
         func=f"RAISE EXCEPTION 'stays_what_it_is: of % these never change: {', '.join(columns)}', TG_TABLE_NAME;",
     )
 
